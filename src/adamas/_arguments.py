@@ -1,0 +1,192 @@
+"""Constructor arguments of an optimizer: made from its rule, checked before anything is built."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .engine.backends import BACKENDS
+from .engine.engine import Around
+from .engine.errors import shown
+from .engine.hyper import checked, declared, reject_unknown
+from .engine.step import NONFINITE, Shape
+from .rules import DECAYS, Hyper, Rule
+
+LIMITS = {
+    n: Hyper(n, low=0, low_open=True, meaning=m)
+    for n, m in {
+        "grad_scale": "gradients are multiplied by it before anything else",
+        "clip_value": "gradient elements are limited to [-clip_value, clip_value]",
+        "clip_tensor_norm": "each tensor's gradient is scaled down to this Euclidean norm",
+        "clip_norm": "all gradients are scaled down to this global Euclidean norm",
+    }.items()
+}
+AROUND: dict[str, object] = {
+    "maximize": False,
+    "grad_scale": 1.0,
+    "clip_value": None,
+    "clip_tensor_norm": None,
+    "clip_norm": None,
+    "cautious": False,
+    "nonfinite": "propagate",
+    "overrides": None,
+    "backend": "auto",
+}
+CHOICES = {"decay": DECAYS, "nonfinite": NONFINITE, "backend": tuple(BACKENDS)}
+
+
+def betas_of(rule: Rule) -> list[str]:
+    """Names that the argument `betas` stands for, or none."""
+    names = [h.name for h in rule.hyper if h.name in ("beta1", "beta2", "beta3")]
+    return names if len(names) > 1 else []
+
+
+def defaults(rule: Rule) -> dict[str, Any]:
+    """Every argument and its default, hyper-parameters first."""
+    betas = betas_of(rule)
+    out: dict[str, Any] = {}
+    for h in rule.hyper:
+        if h.name not in betas:
+            out[h.name] = h.default
+        elif "betas" not in out:
+            out["betas"] = tuple(x.default for x in rule.hyper if x.name in betas)
+    out["weight_decay"] = rule.weight_decay
+    out |= {name: values[0] for name, values in rule.options.items()}
+    return out | {"decay": rule.decay} | AROUND
+
+
+def signature(rule: Rule) -> inspect.Signature:
+    """The constructor's signature: hyper-parameters by position or name, the rest by name."""
+    names = list(defaults(rule))
+    last = names.index("weight_decay")
+    kinds = [inspect.Parameter.POSITIONAL_OR_KEYWORD if k <= last else inspect.Parameter.KEYWORD_ONLY for k in range(len(names))]
+    values = defaults(rule)
+    return inspect.Signature([inspect.Parameter(n, kind, default=values[n]) for n, kind in zip(names, kinds, strict=True)])
+
+
+class Arguments:
+    """Checked arguments.
+
+    Attributes:
+        hyper: settings by the formula's names.
+        options: the rule's options, derived ones included.
+        shape, around, overrides, backend: for the engine.
+        given: as the user gave them; `values`: with defaults.
+    """
+
+    def __init__(self, rule: Rule, title: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]):
+        self.rule = rule
+        every = defaults(rule)
+        names = list(every)
+        positional = names[: names.index("weight_decay") + 1]
+        if len(args) > len(positional):
+            raise TypeError(f"{title} takes at most {len(positional)} positional arguments: {', '.join(positional)}.")
+        separate = betas_of(rule)
+        reject_unknown(kwargs, [*names, *separate], title)
+        double = [n for n in positional[: len(args)] if n in kwargs]
+        if double:
+            raise TypeError(f"{title}: {double[0]!r} was given twice, by position and by name.")
+        self.given = dict(zip(positional, args, strict=False)) | dict(kwargs)
+        if "betas" in self.given and any(n in self.given for n in separate):
+            raise TypeError(f"{title}: give either betas or {', '.join(separate)}, not both.")
+        self.values = every | {n: v for n, v in self.given.items() if n not in separate}
+        named = {n: v for n, v in self.values.items() if n in ("betas", *declared(rule))}
+        named = self.expand(named) | {n: v for n, v in self.given.items() if n in separate}
+        self.hyper = {n: checked(declared(rule)[n], v) for n, v in named.items()}
+        self.options: dict[str, object] = {n: self._choice(n, allowed) for n, allowed in rule.options.items()}
+        self.derived = {n: bool(f(self.hyper)) for n, f in rule.derived.items()}
+        self.options |= self.derived
+        for name in ("maximize", "cautious"):
+            self._choice(name, (False, True))
+        for name, allowed in CHOICES.items():
+            self._choice(name, allowed)
+        numbers = {n: self._limit(n) for n in LIMITS}
+        if numbers["grad_scale"] is None:
+            raise TypeError("grad_scale=None must be a positive number.")
+        self.around = Around(maximize=self.values["maximize"], nonfinite=self.values["nonfinite"], **numbers)
+        self.shape = Shape(self.values["decay"], self.around.clip_value is not None, self.values["cautious"])
+        self.backend: str = self.values["backend"]
+        self.overrides = self._overrides(self.values["overrides"])
+
+    def expand(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`betas` as `beta1`, `beta2`, ...; everything else as it is."""
+        out = dict(values)
+        if "betas" in out and betas_of(self.rule):
+            names, betas = betas_of(self.rule), out.pop("betas")
+            if not isinstance(betas, (tuple, list)) or len(betas) != len(names):
+                raise TypeError(f"betas={shown(betas)} must be {len(names)} numbers in [0, 1): ({', '.join(names)}).")
+            out |= dict(zip(names, betas, strict=True))
+        return out
+
+    def check_derived(self, hyper: Mapping[str, Any]) -> None:
+        """Refuse a change of a hyper-parameter that would need other state."""
+        for name, function in self.rule.derived.items():
+            if bool(function(hyper)) != self.derived[name]:
+                raise ValueError(
+                    f"{self.rule.name}: this change would need another form of the rule ({name}={not self.derived[name]}) "
+                    "with other state. Make a new optimizer with it."
+                )
+
+    def _choice(self, name: str, allowed: tuple[object, ...]) -> object:
+        value = self.values[name]
+        if not any(value is a or (isinstance(value, str) and value == a) for a in allowed):
+            raise ValueError(f"{name}={shown(value)} must be one of {', '.join(repr(a) for a in allowed)}.")
+        return value
+
+    def _limit(self, name: str) -> float | None:
+        value = self.values[name]
+        if value is None:
+            return None
+        if callable(value):
+            raise TypeError(f"{name}={shown(value)} must be a positive number; it takes no schedule.")
+        number = checked(LIMITS[name], value)
+        assert isinstance(number, float) and math.isfinite(number)
+        return number
+
+    def _overrides(self, overrides: object) -> dict[str, dict[str, Any]]:
+        if overrides is None:
+            return {}
+        if not isinstance(overrides, Mapping):
+            raise TypeError(f"overrides={shown(overrides)} must be a dict: pattern -> {{hyper-parameter: value}}.")
+        out = {}
+        known = declared(self.rule)
+        for pattern, values in overrides.items():
+            if not isinstance(pattern, str) or not isinstance(values, Mapping):
+                raise TypeError(f"overrides: {shown(pattern)}: {shown(values)} must be a text pattern and a dict.")
+            expanded = self.expand(values)
+            reject_unknown(expanded, known, f"overrides[{pattern!r}]")
+            out[pattern] = {n: checked(known[n], v) for n, v in expanded.items()}
+            for name, function in self.rule.derived.items():
+                if bool(function({**self.hyper, **out[pattern]})) != self.derived[name]:
+                    raise ValueError(f"overrides[{pattern!r}] would need another form of the rule ({name}).")
+        return out
+
+    def changed(self) -> dict[str, Any]:
+        """Arguments besides hyper-parameters that differ from their defaults."""
+        every = defaults(self.rule)
+        skip = {"betas", *declared(self.rule)}
+        return {n: v for n, v in self.values.items() if n not in skip and v != every[n]}
+
+    @staticmethod
+    def describe(rule: Rule) -> str:
+        """The arguments as a docstring section."""
+        betas = betas_of(rule)
+        lines = ["Args:"]
+        for h in declared(rule).values():
+            unit = f", {h.unit}" if h.unit else ""
+            default = rule.weight_decay if h.name == "weight_decay" else h.default
+            name = f"betas[{betas.index(h.name)}]" if h.name in betas else h.name
+            lines.append(f"    {name}: {h.meaning or 'number'}; in {h.range}{unit}; default {default:g}. Number or schedule.")
+        for name, allowed in rule.options.items():
+            lines.append(f"    {name}: one of {', '.join(map(repr, allowed))}; default {allowed[0]!r}.")
+        lines.append(f"    decay: how weight_decay acts: {', '.join(map(repr, DECAYS))}; default {rule.decay!r}.")
+        lines.append("    maximize: ascend instead of descend; default False.")
+        for name, h in LIMITS.items():
+            lines.append(f"    {name}: {h.meaning}; in {h.range}; default {AROUND[name]}.")
+        lines.append("    cautious: drop components of the step that point against the gradient (Liang et al. 2024).")
+        lines.append("    nonfinite: 'propagate', 'skip' the step, or 'raise', when a gradient is not finite.")
+        lines.append("    overrides: {pattern of parameter paths: {hyper-parameter: value}}.")
+        lines.append("    backend: 'auto', 'cpu' (compiled) or 'reference' (NumPy, slow, same bits).")
+        return "\n".join(lines)

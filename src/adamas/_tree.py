@@ -1,0 +1,131 @@
+"""Parameters in a structure: an array, or dicts, lists and tuples of arrays and Python floats, nested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .engine.errors import shown
+
+BRANCHES = (dict, list, tuple)
+
+
+class Tree:
+    """The leaves of a structure of parameters and of the gradients beside it.
+
+    Python floats become 0-d arrays here; `write_back` puts the new values into their containers.
+
+    Args:
+        parameters: an array or a structure of arrays and floats.
+        gradients: the same structure.
+
+    Raises:
+        TypeError: something that is no array, float, dict, list or tuple.
+        ValueError: missing or extra keys, different lengths, a float within a tuple, one container twice.
+    """
+
+    def __init__(self, parameters: Any, gradients: Any):
+        self.names: list[str] = []
+        self.parameters: list[Any] = []
+        self.gradients: list[Any] = []
+        self.floats: list[tuple[Any, Any, int]] = []
+        self._open: set[int] = set()
+        self._walk(parameters, gradients, "", None, None)
+        seen: dict[str, int] = {}
+        for name in self.names:
+            seen[name] = seen.get(name, 0) + 1
+        double = [n for n, count in seen.items() if count > 1]
+        if double:
+            raise ValueError(f"two parameters have the same path {double[0]!r}; rename one key (a dot joins nested keys).")
+
+    def _walk(self, p: Any, g: Any, path: str, container: Any, key: Any) -> None:
+        if isinstance(p, BRANCHES):
+            if id(p) in self._open:
+                raise ValueError(f"parameters{_at(path)} contain themselves.")
+            self._open.add(id(p))
+            for child_key, child, grad in self._pairs(p, g, path):
+                self._walk(child, grad, f"{path}.{child_key}" if path else str(child_key), p, child_key)
+            self._open.discard(id(p))
+            return
+        if isinstance(p, (float, np.floating)) and container is not None:
+            p, g = self._float(p, g, path, container, key)
+        self.names.append(path)
+        self.parameters.append(p)
+        self.gradients.append(g)
+
+    def _pairs(self, p: Any, g: Any, path: str) -> Iterator[tuple[Any, Any, Any]]:
+        if isinstance(p, dict):
+            if not isinstance(g, dict):
+                raise TypeError(f"parameters{_at(path)} are a dict, gradients {type(g).__name__} {shown(g, 40)}; pass a dict.")
+            missing, extra = [k for k in p if k not in g], [k for k in g if k not in p]
+            if missing or extra:
+                raise ValueError(
+                    f"keys of gradients{_at(path)} differ from those of parameters: missing {missing}, extra {extra}. "
+                    "Pass one gradient for each parameter."
+                )
+            yield from ((k, p[k], g[k]) for k in p)
+            return
+        if not isinstance(g, (list, tuple)):
+            raise TypeError(
+                f"parameters{_at(path)} are a {type(p).__name__}, gradients {type(g).__name__} {shown(g, 40)}; "
+                "pass a list or tuple."
+            )
+        if len(p) != len(g):
+            raise ValueError(
+                f"there are {len(p)} parameters{_at(path)} but {len(g)} gradients; pass one gradient for each parameter."
+            )
+        yield from ((k, a, b) for k, (a, b) in enumerate(zip(p, g, strict=True)))
+
+    def _float(self, p: Any, g: Any, path: str, container: Any, key: Any) -> tuple[Any, Any]:
+        if isinstance(container, tuple):
+            raise ValueError(
+                f"parameter {path!r} is the number {p!r} within a tuple, which cannot be changed; use a list, a dict "
+                "or an array."
+            )
+        dtype = p.dtype if isinstance(p, np.floating) else np.dtype(np.float64)
+        if isinstance(g, np.ndarray) and g.ndim == 0:
+            g = g[()]
+        if isinstance(g, bool) or not isinstance(g, (int, float, np.floating, np.integer)):
+            raise TypeError(f"parameter {path!r} is a number, its gradient {type(g).__name__} {shown(g, 40)}; pass a number.")
+        self.floats.append((container, key, len(self.parameters)))
+        return np.array(p, dtype), np.array(g, dtype)
+
+    def write_back(self) -> None:
+        """Replace the Python floats in their containers by their new values."""
+        for container, key, place in self.floats:
+            new = self.parameters[place]
+            container[key] = float(new) if isinstance(container[key], float) else new[()]
+
+
+class Form:
+    """A flat structure seen before, so that the next step need not walk it."""
+
+    def __init__(self, parameters: Any, tree: Tree):
+        self.kind = type(parameters)
+        self.keys = list(parameters) if self.kind is dict else None
+        flat = self.kind in BRANCHES and len(tree.parameters) == len(parameters)
+        self.known = not tree.floats and (flat or isinstance(parameters, np.ndarray))
+        if flat:
+            leaves = parameters.values() if self.kind is dict else parameters
+            self.known = self.known and all(isinstance(leaf, np.ndarray) for leaf in leaves)
+
+    def leaves(self, parameters: Any, gradients: Any) -> tuple[Any, Any] | None:
+        """Parameters and gradients as sequences, or None if the structure must be walked."""
+        if not self.known or type(parameters) is not self.kind:
+            return None
+        if self.kind is dict:
+            if type(gradients) is not dict or len(gradients) != len(parameters) or list(parameters) != self.keys:
+                return None
+            try:
+                return list(parameters.values()), [gradients[k] for k in self.keys]
+            except KeyError:
+                return None
+        if self.kind in BRANCHES:
+            return (parameters, gradients) if isinstance(gradients, (list, tuple)) else None
+        return (parameters,), (gradients,)
+
+
+def _at(path: str) -> str:
+    return f" at {path!r}" if path else ""

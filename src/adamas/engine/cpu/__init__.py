@@ -1,0 +1,1 @@
+"""The CPU kernel: one compiled call per step over all tensors."""

@@ -1,0 +1,76 @@
+"""Kernel modules on disk: written once under the hash of all that shapes them, then loaded by any process.
+
+Numba keeps machine code beside the module and checks the processor itself. Names are hashes, times are fixed, and
+files are moved into place whole: two processes may write the same module at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite
+import numba
+
+FIXED_TIME = 1_000_000_000  # Numba compares the module's time stamp; equal text must have an equal stamp
+_lock = threading.Lock()
+
+
+@lru_cache(maxsize=None)
+def folder() -> Path:
+    """Where compiled kernels live: ADAMAS_CACHE_DIR, else the user's cache folder, else a temporary folder."""
+    named = os.environ.get("ADAMAS_CACHE_DIR")
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
+    elif sys.platform == "darwin":
+        base = Path("~/Library/Caches").expanduser()
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    for candidate in ([Path(named).expanduser()] if named else []) + [base / "adamas"]:
+        try:
+            candidate.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=candidate):
+                return candidate
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="adamas-"))  # compiled anew in every process; `adamas.info()` shows it
+
+
+@lru_cache(maxsize=None)
+def _foundation() -> bytes:
+    """What shapes every kernel besides its own text."""
+    text = Path(__file__).with_name("intrinsics.py").read_bytes()
+    return text + f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode()
+
+
+@lru_cache(maxsize=None)
+def load_module(stem: str, source: str) -> ModuleType:
+    """The module of a source text, compiled or from the cache.
+
+    Args:
+        stem: begins the file's name.
+        source: a Numba module that stands alone.
+    """
+    digest = hashlib.sha256(_foundation() + source.encode()).hexdigest()[:20]
+    name = f"adamas_{stem}_{digest}"
+    path = folder() / f"{name}.py"
+    with _lock:
+        if not path.exists() or path.read_text(encoding="utf-8") != source:
+            handle, temporary = tempfile.mkstemp(dir=folder(), suffix=".tmp")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(source)
+            os.utime(temporary, (FIXED_TIME, FIXED_TIME))
+            os.replace(temporary, path)
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,142 @@
+"""Writes the source text of a kernel module: the element pass of a rule within loops over a work list."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...rules import Program, Resolved, Value, append, element, scalar
+from ..step import ROW_SCALARS, STEP_SCALARS, Shape, element_pass, prepared
+from ..storage import FORMATS
+from .templates import HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Source text of a kernel module and of its scalar part.
+
+    Attributes:
+        source: Numba module with `run` (and `count`, the first pass of the cautious mask).
+        scalars: Python source of `scalars(inputs...) -> (hoisted, new scalar slots)`, run once per step and group.
+        inputs: names that it takes.
+        hoisted: how many numbers the kernel reads per group.
+    """
+
+    source: str
+    scalars: str
+    inputs: tuple[str, ...]
+    hoisted: int
+
+
+def step_program(resolved: Resolved, shape: Shape) -> tuple[Program, dict[str, Value]]:
+    """The whole element pass as one program, and its outputs by name."""
+    arrays = ["p", "g", *(s.name for s in resolved.rule.slots if not s.scalar)]
+    hyper = [h.name for h in resolved.rule.hyper]
+    scalars = ["t", *hyper, *(s for s in STEP_SCALARS if s not in hyper), *(s.name for s in resolved.scalar_slots)]
+    program = Program(tuple(arrays), tuple(scalars))
+    x = {n: element(n) for n in (*arrays, *ROW_SCALARS)} | {n: scalar(n) for n in scalars}
+
+    def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        out = append(program, function, arguments)
+        return out[0] if len(out) == 1 else out
+
+    return program, element_pass(call, resolved, shape, x)
+
+
+def step_module(resolved: Resolved, shape: Shape, format_name: str) -> Generated:
+    """The kernel of a rule with the step around it, for one storage format."""
+    program, outputs = step_program(resolved, shape)
+    slots = [s.name for s in resolved.slots]
+    lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
+    stores = [f"store_{n}(at_{n}, i, {_text(outputs[n])})" for n in ("p", *slots)]
+    text = HEADER + _accessors(format_name, slots)
+    text += _loop("step", program, slots, [*lines, "seen += nonfinite(g)", *stores], format_name, "return seen")
+    text += RUN.format(name="run", body="step", **LAYOUT)
+    if shape.cautious:
+        integer = _integer(format_name)
+        kept = [*lines, f"seen += {integer}({_text(outputs['agreement'])})"]
+        finish = f"put(word(ctrl + {8 * RESULTS}) + 8 * item, seen)\n    return int64(0)"
+        text += _loop("agree", program, slots, kept, format_name, finish)
+        text += RUN.format(name="count", body="agree", **LAYOUT)
+    return _generated(text, program, [outputs[s.name] for s in resolved.scalar_slots])
+
+
+def survey_module(clips: bool, format_name: str) -> Generated:
+    """The pass over gradients before a step: largest magnitude and exact sum of squares (see `survey.py`)."""
+    program = Program(("g",), ("grad_scale", "clip_value"))
+    arguments = {"g": element("g"), "grad_scale": scalar("grad_scale"), "clip_value": scalar("clip_value"), "clips": clips}
+    (g,) = append(program, prepared, arguments)
+    single = FORMATS[format_name].compute == "float32"
+    text = HEADER + f"load_g = load({format_name!r}, 1)\n"
+    text += SURVEY.format(
+        parameters=", ".join(["at_g", "n", *program.hoisted]),
+        body="\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
+        g=_text(g),
+        integer=_integer(format_name),
+        scalars=_load_scalars(program, format_name),
+        size=FORMATS[format_name].itemsize,
+        infinity=0x7F800000 if single else 0x7FF0000000000000,
+        exponent_unit=1 << (23 if single else 52),
+        exponent_bias=127 if single else 1023,
+        **LAYOUT,
+    )
+    return _generated(text + RUN.format(name="run", body="survey_item", **LAYOUT), program, [])
+
+
+def _generated(text: str, program: Program, slots: Sequence[Value]) -> Generated:
+    lines = [f"{target} = {expression}" for target, expression in program.scalar_lines]
+    result = f"return ({''.join(n + ', ' for n in program.hoisted)}), ({''.join(_text(s) + ', ' for s in slots)})"
+    source = f"def scalars({', '.join(program.scalars)}):\n    " + "\n    ".join([*lines, result]) + "\n"
+    return Generated(text, source, program.scalars, len(program.hoisted))
+
+
+def _text(value: Value) -> str:
+    assert value.node is not None
+    return ast.unparse(value.node)
+
+
+def _integer(format_name: str) -> str:
+    return "int32" if FORMATS[format_name].compute == "float32" else "int64"
+
+
+def _accessors(format_name: str, slots: Sequence[str]) -> str:
+    """Loads and stores; the alias scope is the array's place in the row."""
+    compute = FORMATS[format_name].compute
+    lines = [f"load_p, store_p = load({format_name!r}, 0), store({format_name!r}, 0)", f"load_g = load({format_name!r}, 1)"]
+    lines += [f"load_{s}, store_{s} = load({compute!r}, {k}), store({compute!r}, {k})" for k, s in enumerate(slots, 2)]
+    return "\n".join(lines) + "\n"
+
+
+def _load_scalars(program: Program, format_name: str) -> str:
+    def one(k: int, name: str) -> str:
+        value = f"real(group + {8 * k})"
+        return f"{name} = {value} != 0.0" if name in program.booleans else f"{name} = {FORMATS[format_name].compute}({value})"
+
+    return "\n    ".join([one(k, name) for k, name in enumerate(program.hoisted)] or ["pass"])
+
+
+def _loop(
+    name: str, program: Program, slots: Sequence[str], body: Sequence[str], format_name: str, finish: str
+) -> str:
+    """A loop over a stretch of one tensor, and the function that finds its addresses."""
+    stored, compute = FORMATS[format_name].itemsize, FORMATS[format_name].compute_dtype.itemsize
+    arrays = ["p", "g", *slots]
+    sizes = [stored, stored, *(compute for _ in slots)]
+    addresses = [f"word(row + {8 * (1 + k)}) + {size} * offset" for k, size in enumerate(sizes)]
+    first = 8 * (1 + len(arrays))
+    rows = [f"{n} = {FORMATS[format_name].compute}(real(row + {first + 8 * k}))" for k, n in enumerate(ROW_SCALARS)]
+    parameters = [*(f"at_{n}" for n in arrays), "n", *ROW_SCALARS, *program.hoisted]
+    loads = [f"{n} = load_{n}(at_{n}, i)" for n in arrays]
+    return STEP.format(
+        name=name,
+        parameters=", ".join(parameters),
+        arguments=", ".join([*addresses, *parameters[len(arrays) :]]),
+        integer=_integer(format_name),
+        body="\n        ".join([*loads, *body]),
+        scalars=_load_scalars(program, format_name),
+        row_scalars="\n    ".join(rows),
+        finish=finish,
+        **LAYOUT,
+    )

@@ -1,0 +1,214 @@
+"""Machine words for Numba: loads and stores that promise not to alias, bit patterns, atomics.
+
+A load or store carries an alias scope: arrays of different scopes never overlap (the plan checks it), so LLVM
+vectorises without run-time checks. Alignment 1 makes unaligned arrays right at no cost on present CPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+WORD = ir.IntType(64)
+SCOPES = 12
+COMPUTE = {"float32": types.float32, "float64": types.float64, "float16": types.float32, "bfloat16": types.float32}
+
+
+def _tag(builder: Any, instruction: Any, scope: int) -> None:
+    """Mark an access as disjoint from all accesses of other scopes."""
+    module = builder.module
+    domain = module.add_metadata(["adamas"])
+    scopes = [module.add_metadata([f"adamas.{k}", domain]) for k in range(SCOPES)]
+    instruction.set_metadata("alias.scope", module.add_metadata([scopes[scope]]))
+    instruction.set_metadata("noalias", module.add_metadata([s for k, s in enumerate(scopes) if k != scope]))
+
+
+def _at(builder: Any, address: Any, index: Any, llvm_type: Any) -> Any:
+    return builder.gep(builder.inttoptr(address, llvm_type.as_pointer()), [index])
+
+
+def _decode_bfloat16(builder: Any, half: Any) -> Any:
+    wide = builder.zext(half, ir.IntType(32))
+    return builder.bitcast(builder.shl(wide, ir.Constant(ir.IntType(32), 16)), ir.FloatType())
+
+
+def _encode_bfloat16(builder: Any, value: Any) -> Any:
+    """Round to nearest even; NaN stays a quiet NaN."""
+    word = ir.IntType(32)
+    bits = builder.bitcast(value, word)
+    odd = builder.and_(builder.lshr(bits, ir.Constant(word, 16)), ir.Constant(word, 1))
+    rounded = builder.lshr(builder.add(bits, builder.add(odd, ir.Constant(word, 0x7FFF))), ir.Constant(word, 16))
+    quiet = builder.or_(builder.lshr(bits, ir.Constant(word, 16)), ir.Constant(word, 0x40))
+    chosen = builder.select(builder.fcmp_unordered("uno", value, value), quiet, rounded)
+    return builder.trunc(chosen, ir.IntType(16))
+
+
+@lru_cache(maxsize=None)
+def load(name: str, scope: int) -> Callable[..., Any]:
+    """`load(address, index)` of a storage format, widened to its compute type."""
+    compute = COMPUTE[name]
+
+    @intrinsic
+    def load(typingctx: Any, address: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            stored = ir.IntType(16) if compute is not COMPUTE["float64"] and "16" in name else None
+            stored = stored or context.get_data_type(compute)
+            value = builder.load(_at(builder, args[0], args[1], stored), align=1)
+            _tag(builder, value, scope)
+            if name == "bfloat16":
+                return _decode_bfloat16(builder, value)
+            if name == "float16":
+                return builder.fpext(builder.bitcast(value, ir.HalfType()), ir.FloatType())
+            return value
+
+        return compute(types.int64, types.int64), codegen
+
+    return load  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=None)
+def store(name: str, scope: int) -> Callable[..., Any]:
+    """`store(address, index, value)` into a storage format, rounded to nearest even."""
+    compute = COMPUTE[name]
+
+    @intrinsic
+    def store(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            word = args[2]
+            if name == "bfloat16":
+                word = _encode_bfloat16(builder, word)
+            elif name == "float16":
+                word = builder.bitcast(builder.fptrunc(word, ir.HalfType()), ir.IntType(16))
+            written = builder.store(word, _at(builder, args[0], args[1], word.type), align=1)
+            _tag(builder, written, scope)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, compute), codegen
+
+    return store  # type: ignore[no-any-return]
+
+
+@intrinsic
+def word(typingctx: Any, address: Any) -> Any:
+    """The 64-bit integer at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], WORD.as_pointer()))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def word32(typingctx: Any, address: Any) -> Any:
+    """The 32-bit integer at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.sext(builder.load(builder.inttoptr(args[0], ir.IntType(32).as_pointer())), WORD)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def put(typingctx: Any, address: Any, value: Any) -> Any:
+    """Write a 64-bit integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[1], builder.inttoptr(args[0], WORD.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def real(typingctx: Any, address: Any) -> Any:
+    """The float64 at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
+
+    return types.float64(types.int64), codegen
+
+
+@intrinsic
+def fetch_add(typingctx: Any, address: Any, value: Any) -> Any:
+    """Atomically add; returns the value before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], WORD.as_pointer()), args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def load_acquire(typingctx: Any, address: Any) -> Any:
+    """Atomic load."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(builder.inttoptr(args[0], WORD.as_pointer()), "acquire", 8)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def store_release(typingctx: Any, address: Any, value: Any) -> Any:
+    """Atomic store."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store_atomic(args[1], builder.inttoptr(args[0], WORD.as_pointer()), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def where(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+    """Select without a branch."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(args[0], args[1], args[2])
+
+    return a(types.boolean, a, a), codegen
+
+
+@intrinsic
+def bits(typingctx: Any, x: Any) -> Any:
+    """The bit pattern of a float, as an integer of its width."""
+    integer = types.int32 if x is types.float32 else types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_data_type(integer))
+
+    return integer(x), codegen
+
+
+@intrinsic
+def magnitude(typingctx: Any, x: Any) -> Any:
+    """The bit pattern of |x|: ordered as |x| is, with infinity and NaN on top."""
+    integer = types.int32 if x is types.float32 else types.int64
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pattern = context.get_data_type(integer)
+        mask = ir.Constant(pattern, (1 << (pattern.width - 1)) - 1)
+        return builder.and_(builder.bitcast(args[0], pattern), mask)
+
+    return integer(x), codegen
+
+
+@intrinsic
+def nonfinite(typingctx: Any, x: Any) -> Any:
+    """1 if x is infinite or NaN, else 0, as an integer of x's width (so that counting vectorises)."""
+    integer = types.int32 if x is types.float32 else types.int64
+    exponent = 0x7F800000 if x is types.float32 else 0x7FF0000000000000
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pattern = context.get_data_type(integer)
+        mask = ir.Constant(pattern, exponent)
+        masked = builder.and_(builder.bitcast(args[0], pattern), mask)
+        return builder.zext(builder.icmp_signed("==", masked, mask), pattern)
+
+    return integer(x), codegen

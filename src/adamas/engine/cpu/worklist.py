@@ -1,0 +1,91 @@
+"""The work list: which stretches of which tensors a kernel visits, cut into tasks of about equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .pool import POOL, Kernel
+from .templates import (
+    BAD, DONE, FIRST_RANGE, GROUP_WORDS, ITEM_WORDS, ITEMS, RANGE_WORDS, RANGES, RESULTS, ROW_WORDS, ROWS, SCALARS, STARTS,
+    SURVEY_WORDS, TASKS,
+)  # fmt: skip
+
+MIN_PARALLEL_BYTES = 2_500_000  # below this one thread ends before a second has woken (about 20 us)
+MIN_TASK_BYTES, MAX_TASK_BYTES = 200_000, 1_500_000  # small enough to balance, large enough to stream
+TASKS_PER_RANGE = 6
+
+
+class WorkList:
+    """Tables for one kernel over a set of rows.
+
+    Args:
+        sizes: elements of each row.
+        groups: number of parameter groups.
+        group_words: scalars per group.
+        row_words: words per row.
+        element_bytes: memory traffic per element, for balancing.
+    """
+
+    def __init__(self, sizes: Sequence[int], groups: int, group_words: int, row_words: int, element_bytes: int):
+        self.sizes = np.asarray(sizes, np.int64)
+        self.element_bytes = element_bytes
+        self.rows: NDArray[np.int64] = np.zeros((max(1, len(sizes)), row_words), np.int64)
+        self.row_reals = self.rows.view(np.float64)
+        self.scalars = np.zeros((groups, max(1, group_words)), np.float64)
+        self.scalar_buffer = memoryview(self.scalars).cast("B")
+        self.threads = 0
+
+    def cut(self, threads: int) -> None:
+        """Cut rows into items and tasks, and tasks into one contiguous range per thread."""
+        total = int(self.sizes.sum()) * self.element_bytes
+        self.threads = threads
+        ranges = threads if total >= MIN_PARALLEL_BYTES else 1
+        goal = min(max(total // (ranges * TASKS_PER_RANGE), MIN_TASK_BYTES), MAX_TASK_BYTES)
+        length = max(1, goal // self.element_bytes)
+        items: list[tuple[int, int, int]] = []
+        starts, filled = [0], 0
+        for row, size in enumerate(self.sizes.tolist()):
+            for offset in range(0, size, length):
+                if filled >= length:
+                    starts.append(len(items))
+                    filled = 0
+                items.append((row, offset, min(length, size - offset)))
+                filled += items[-1][2]
+        if items:
+            starts.append(len(items))
+        tasks = len(starts) - 1
+        self.ranges = max(1, min(ranges, tasks))
+        self.items: NDArray[np.int64] = np.asarray(items, np.int64).reshape(-1, ITEM_WORDS)
+        self.starts = np.asarray(starts, np.int64)
+        self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), SURVEY_WORDS), np.int64)
+        words = FIRST_RANGE + RANGE_WORDS * self.ranges
+        self.control: NDArray[np.int64] = np.zeros(words + RANGE_WORDS, np.int64)[:words]
+        tables = {STARTS: self.starts, ITEMS: self.items, ROWS: self.rows, SCALARS: self.scalars, RESULTS: self.results}
+        for place, table in tables.items():
+            self.control[place] = table.ctypes.data
+        self.control[[TASKS, RANGES, ROW_WORDS, GROUP_WORDS]] = tasks, self.ranges, self.rows.shape[1], self.scalars.shape[1]
+        bounds = [tasks * k // self.ranges for k in range(self.ranges + 1)]
+        for k in range(self.ranges):
+            place = FIRST_RANGE + RANGE_WORDS * k
+            self.control[place : place + 3] = bounds[k + 1], bounds[k], bounds[k + 1]
+        self.control[DONE] = tasks
+        self.address = self.control.ctypes.data
+        self.keep: tuple[Any, ...] = (self.control, *tables.values())
+
+    def run(self, kernel: Kernel) -> int:
+        """Run a kernel over the list.
+
+        Returns:
+            Number of non-finite gradient elements that it met.
+        """
+        if self.threads != POOL.threads:
+            self.cut(POOL.threads)
+        if self.ranges == 1:
+            kernel(self.address, 0, 1)
+        else:
+            POOL.run(kernel, self.address, self.keep, self.ranges)
+        return int(self.control[BAD])

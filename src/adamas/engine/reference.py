@@ -1,0 +1,88 @@
+"""The oracle: rules run on NumPy arrays, as they are written.
+
+Each function of a rule is copied with other globals: the vocabulary bound to NumPy for one dtype. Per-step scalars
+are Python floats, which NumPy rounds once when they meet an array. Nothing here knows a formula.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..rules import VOCABULARY, Resolved, is_term
+from .step import Shape, element_pass
+
+Array = NDArray[Any]
+
+
+@lru_cache(maxsize=None)
+def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
+    """`sqrt`, `abs`, `where` for arrays of a dtype; on Python floats they stay Python floats."""
+
+    def sqrt(x: Any) -> Any:
+        return VOCABULARY["sqrt"](x) if isinstance(x, (int, float)) else np.sqrt(x)
+
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        if isinstance(condition, bool) and all(isinstance(v, (int, float)) for v in (a, b)):
+            return a if condition else b
+        return np.where(condition, np.asarray(a, dtype), np.asarray(b, dtype))
+
+    return {"sqrt": sqrt, "abs": abs, "where": where, "exp": VOCABULARY["exp"], "log": VOCABULARY["log"]}
+
+
+@lru_cache(maxsize=None)
+def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A copy of a rule or term whose vocabulary acts on arrays of a dtype, the terms it calls included."""
+    table: dict[str, Any] = {"__builtins__": {}}
+    copy = types.FunctionType(function.__code__, table, function.__name__, function.__defaults__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    words = primitives(dtype)
+    for name in function.__code__.co_names:
+        found = function.__globals__.get(name)
+        if is_term(found):
+            table[name] = bind(found, dtype)
+        elif name in words:
+            table[name] = words[name]
+        elif name in VOCABULARY:
+            table[name] = bind(VOCABULARY[name], dtype)
+        else:
+            table[name] = found
+    return copy
+
+
+def run_pass(
+    resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.dtype[Any], counting: bool = False
+) -> dict[str, Any]:
+    """One step of whole arrays by NumPy, in the compute dtype.
+
+    Args:
+        resolved: the rule.
+        shape: structure of the step.
+        x: arrays `p`, `g` and slots; Python floats for everything else.
+        dtype: compute dtype.
+        counting: see `element_pass`.
+
+    Returns:
+        New arrays and scalar slots by name.
+    """
+
+    def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        return bind(function, dtype)(**arguments)
+
+    with np.errstate(all="ignore"):
+        return element_pass(call, resolved, shape, x, counting)
+
+
+def sum_of_squares(g: Array) -> float:
+    """Correctly rounded sum of squares, each square taken in float64; infinity or NaN if any element is."""
+    with np.errstate(all="ignore"):
+        squares = np.square(g.astype(np.float64)).ravel()
+    if not np.isfinite(squares).all():
+        return float(np.sum(squares))
+    return math.fsum(squares.tolist())
