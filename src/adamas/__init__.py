@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from ._info import get_num_threads as get_num_threads
     from ._info import info as info
     from ._info import set_num_threads as set_num_threads
+    from ._minimize import MinimizeResult as MinimizeResult
+    from ._minimize import minimize as minimize
     from .engine.errors import PerformanceWarning as PerformanceWarning
-    from .minimize import minimize as minimize
     from .numpy import Optimizer as Optimizer
     from .numpy import get as get
     from .numpy import members as members
@@ -34,7 +35,7 @@ _HOMES = {
         "Hyper", "Rule", "RuleError", "Slot", "rule", "term",
         "abs", "clip", "exp", "log", "maximum", "minimum", "sign", "sqrt", "where",
     ),
-    "minimize": ("minimize",),
+    "_minimize": ("MinimizeResult", "minimize"),
     "_info": ("get_num_threads", "info", "set_num_threads"),
     "engine.errors": ("PerformanceWarning",),
 }  # fmt: skip

@@ -61,9 +61,14 @@ def signature(rule: Rule) -> inspect.Signature:
     """The constructor's signature: hyper-parameters by position or name, the rest by name."""
     names = list(defaults(rule))
     last = names.index("weight_decay")
-    kinds = [inspect.Parameter.POSITIONAL_OR_KEYWORD if k <= last else inspect.Parameter.KEYWORD_ONLY for k in range(len(names))]
+    kinds = [
+        inspect.Parameter.POSITIONAL_OR_KEYWORD if k <= last else inspect.Parameter.KEYWORD_ONLY
+        for k in range(len(names))
+    ]
     values = defaults(rule)
-    return inspect.Signature([inspect.Parameter(n, kind, default=values[n]) for n, kind in zip(names, kinds, strict=True)])
+    return inspect.Signature(
+        [inspect.Parameter(n, kind, default=values[n]) for n, kind in zip(names, kinds, strict=True)]
+    )
 
 
 class Arguments:
@@ -102,10 +107,11 @@ class Arguments:
             self._choice(name, (False, True))
         for name, allowed in CHOICES.items():
             self._choice(name, allowed)
-        numbers = {n: self._limit(n) for n in LIMITS}
-        if numbers["grad_scale"] is None:
+        limits = {n: self._limit(n) for n in LIMITS}
+        grad_scale = limits.pop("grad_scale")
+        if grad_scale is None:
             raise TypeError("grad_scale=None must be a positive number.")
-        self.around = Around(maximize=self.values["maximize"], nonfinite=self.values["nonfinite"], **numbers)
+        self.around = Around(self.values["maximize"], grad_scale, **limits, nonfinite=self.values["nonfinite"])
         self.shape = Shape(self.values["decay"], self.around.clip_value is not None, self.values["cautious"])
         self.backend: str = self.values["backend"]
         self.overrides = self._overrides(self.values["overrides"])
@@ -178,7 +184,9 @@ class Arguments:
             unit = f", {h.unit}" if h.unit else ""
             default = rule.weight_decay if h.name == "weight_decay" else h.default
             name = f"betas[{betas.index(h.name)}]" if h.name in betas else h.name
-            lines.append(f"    {name}: {h.meaning or 'number'}; in {h.range}{unit}; default {default:g}. Number or schedule.")
+            lines.append(
+                f"    {name}: {h.meaning or 'number'}; in {h.range}{unit}; default {default:g}. Number or schedule."
+            )
         for name, allowed in rule.options.items():
             lines.append(f"    {name}: one of {', '.join(map(repr, allowed))}; default {allowed[0]!r}.")
         lines.append(f"    decay: how weight_decay acts: {', '.join(map(repr, DECAYS))}; default {rule.decay!r}.")

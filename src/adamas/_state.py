@@ -41,7 +41,9 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     engine, rule = optimizer._engine, optimizer.rule
     if not isinstance(state, Mapping):
         raise TypeError(f"state={shown(state)} must be what state_dict() returned.")
-    missing = sorted({"format", "rule", "options", "t", "hyper", "overrides", "scalars", "state", "counters"} - set(state))
+    missing = sorted(
+        {"format", "rule", "options", "t", "hyper", "overrides", "scalars", "state", "counters"} - set(state)
+    )
     if missing:
         raise ValueError(f"the state lacks {', '.join(missing)}; it must be what state_dict() returned.")
     _equal("format", state["format"], FORMAT)
@@ -58,7 +60,8 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         raise ValueError(f"{schedules[0]} was a schedule when the state was saved; give this optimizer one as well.")
     optimizer._arguments.check_derived({**engine.groups[0].settings.values, **hyper})
     overrides = {
-        pattern: {n: checked(declared(rule)[n], v) for n, v in values.items()} for pattern, values in state["overrides"].items()
+        pattern: {n: checked(declared(rule)[n], v) for n, v in values.items()}
+        for pattern, values in state["overrides"].items()
     }
     slots = {s.name: s for s in engine.resolved.slots}
     arrays: dict[str, dict[str, Any]] = {}
@@ -67,7 +70,9 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         arrays[path] = {n: np.array(held[n], order="K", copy=True) for n in slots}
         wrong = [n for n, a in arrays[path].items() if a.dtype not in (np.float32, np.float64)]
         if wrong:
-            raise TypeError(f"state {wrong[0]!r} of {path!r} has dtype {arrays[path][wrong[0]].dtype}; float32 or float64 needed.")
+            raise TypeError(
+                f"state {wrong[0]!r} of {path!r} has dtype {arrays[path][wrong[0]].dtype}; float32 or float64 needed."
+            )
         if len({a.shape for a in arrays[path].values()}) > 1:
             raise ValueError(f"the slots of {path!r} have different shapes.")
     scalars = {s.name for s in engine.resolved.scalar_slots}
@@ -94,4 +99,6 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
 
 def _equal(what: str, found: object, expected: object) -> None:
     if found != expected:
-        raise ValueError(f"the state's {what} is {shown(found)}, this optimizer's {shown(expected)}; they must be equal.")
+        raise ValueError(
+            f"the state's {what} is {shown(found)}, this optimizer's {shown(expected)}; they must be equal."
+        )

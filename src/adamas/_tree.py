@@ -38,7 +38,9 @@ class Tree:
             seen[name] = seen.get(name, 0) + 1
         double = [n for n, count in seen.items() if count > 1]
         if double:
-            raise ValueError(f"two parameters have the same path {double[0]!r}; rename one key (a dot joins nested keys).")
+            raise ValueError(
+                f"two parameters have the same path {double[0]!r}; rename one key (a dot joins nested keys)."
+            )
 
     def _walk(self, p: Any, g: Any, path: str, container: Any, key: Any) -> None:
         if isinstance(p, BRANCHES):
@@ -51,6 +53,8 @@ class Tree:
             return
         if isinstance(p, (float, np.floating)) and container is not None:
             p, g = self._float(p, g, path, container, key)
+        if isinstance(p, np.ndarray) and p.ndim == 0 and isinstance(g, np.floating):
+            g = np.asarray(g)  # NumPy makes scalars of 0-d results
         self.names.append(path)
         self.parameters.append(p)
         self.gradients.append(g)
@@ -58,7 +62,9 @@ class Tree:
     def _pairs(self, p: Any, g: Any, path: str) -> Iterator[tuple[Any, Any, Any]]:
         if isinstance(p, dict):
             if not isinstance(g, dict):
-                raise TypeError(f"parameters{_at(path)} are a dict, gradients {type(g).__name__} {shown(g, 40)}; pass a dict.")
+                raise TypeError(
+                    f"parameters{_at(path)} are a dict, gradients {type(g).__name__} {shown(g, 40)}; pass a dict."
+                )
             missing, extra = [k for k in p if k not in g], [k for k in g if k not in p]
             if missing or extra:
                 raise ValueError(
@@ -88,7 +94,9 @@ class Tree:
         if isinstance(g, np.ndarray) and g.ndim == 0:
             g = g[()]
         if isinstance(g, bool) or not isinstance(g, (int, float, np.floating, np.integer)):
-            raise TypeError(f"parameter {path!r} is a number, its gradient {type(g).__name__} {shown(g, 40)}; pass a number.")
+            raise TypeError(
+                f"parameter {path!r} is a number, its gradient {type(g).__name__} {shown(g, 40)}; pass a number."
+            )
         self.floats.append((container, key, len(self.parameters)))
         return np.array(p, dtype), np.array(g, dtype)
 
@@ -100,31 +108,60 @@ class Tree:
 
 
 class Form:
-    """A flat structure seen before, so that the next step need not walk it."""
+    """A flat structure seen before, so that the next step need not walk it.
+
+    Args:
+        parameters: the structure.
+        tree: its walk; its 0-d arrays for Python floats are used again.
+    """
 
     def __init__(self, parameters: Any, tree: Tree):
         self.kind = type(parameters)
-        self.keys = list(parameters) if self.kind is dict else None
+        self.keys: list[Any] = list(parameters) if self.kind is dict else list(range(len(tree.parameters)))
         flat = self.kind in BRANCHES and len(tree.parameters) == len(parameters)
-        self.known = not tree.floats and (flat or isinstance(parameters, np.ndarray))
-        if flat:
-            leaves = parameters.values() if self.kind is dict else parameters
-            self.known = self.known and all(isinstance(leaf, np.ndarray) for leaf in leaves)
+        leaves = list(parameters.values() if self.kind is dict else parameters) if flat else [parameters]
+        single = isinstance(parameters, np.ndarray)
+        self.arrays = (flat or single) and all(isinstance(leaf, np.ndarray) for leaf in leaves)
+        self.floats = flat and all(type(leaf) is float for leaf in leaves)
+        self.tree = tree if self.floats else None
 
     def leaves(self, parameters: Any, gradients: Any) -> tuple[Any, Any] | None:
         """Parameters and gradients as sequences, or None if the structure must be walked."""
-        if not self.known or type(parameters) is not self.kind:
+        if type(parameters) is not self.kind or not (self.arrays or self.floats):
             return None
         if self.kind is dict:
             if type(gradients) is not dict or len(gradients) != len(parameters) or list(parameters) != self.keys:
                 return None
             try:
-                return list(parameters.values()), [gradients[k] for k in self.keys]
+                pair: tuple[Any, Any] = list(parameters.values()), [gradients[k] for k in self.keys]
             except KeyError:
                 return None
-        if self.kind in BRANCHES:
-            return (parameters, gradients) if isinstance(gradients, (list, tuple)) else None
-        return (parameters,), (gradients,)
+        elif self.kind in BRANCHES:
+            if not isinstance(gradients, (list, tuple)):
+                return None
+            pair = parameters, gradients
+        else:
+            pair = (parameters,), (gradients,)
+        return self._from_floats(*pair) if self.floats else pair
+
+    def _from_floats(self, parameters: Any, gradients: Any) -> tuple[Any, Any] | None:
+        tree = self.tree
+        assert tree is not None
+        if len(parameters) != len(self.keys) or len(gradients) != len(self.keys):
+            return None
+        if any(type(x) is not float for x in parameters) or any(type(x) is not float for x in gradients):
+            return None
+        for new, held in zip(parameters, tree.parameters, strict=True):
+            held[()] = new
+        for new, held in zip(gradients, tree.gradients, strict=True):
+            held[()] = new
+        return tree.parameters, tree.gradients
+
+    def write_back(self, parameters: Any) -> None:
+        """Put new values of Python floats into their container."""
+        if self.tree is not None:
+            for key, held in zip(self.keys, self.tree.parameters, strict=True):
+                parameters[key] = held.item()
 
 
 def _at(path: str) -> str:

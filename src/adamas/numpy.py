@@ -69,6 +69,7 @@ class Optimizer:
             leaves = form.leaves(params, grads) if form is not None else None
             if leaves is not None and engine.plan is not None and engine.plan.holds(*leaves):
                 engine.advance(engine.plan)
+                form.write_back(params)
                 return
             tree = Tree(params, grads)
             self._check_overrides(tree.names)
@@ -93,7 +94,8 @@ class Optimizer:
 
     @property
     def last_norm(self) -> float | None:
-        return self._engine.last_norm
+        engine: Engine = self._engine
+        return engine.last_norm
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -141,7 +143,9 @@ class Optimizer:
     def _check_overrides(self, names: list[str]) -> None:
         for pattern in self._arguments.overrides:
             if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
-                raise ValueError(f"overrides: the pattern {pattern!r} matches no parameter; there are: {', '.join(names)}.")
+                raise ValueError(
+                    f"overrides: the pattern {pattern!r} matches no parameter; there are: {', '.join(names)}."
+                )
 
     # -- state --------------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:

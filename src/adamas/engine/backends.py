@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,21 +26,21 @@ from .survey import Sum
 Inputs = Sequence[tuple[float, ...]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernels(resolved: Resolved, shape: Shape, format_name: str) -> tuple[Any, Generated]:
     """The compiled module of a rule."""
     generated = step_module(resolved, shape, format_name)
     return load_module(resolved.rule.name, generated.source), generated
 
 
-@lru_cache(maxsize=None)
+@cache
 def survey_kernels(clips: bool, format_name: str) -> tuple[Any, Generated]:
     """The compiled module of the survey."""
     generated = survey_module(clips, format_name)
     return load_module("survey", generated.source), generated
 
 
-@lru_cache(maxsize=None)
+@cache
 def scalar_function(source: str) -> Callable[..., tuple[tuple[float, ...], tuple[float, ...]]]:
     """The scalar part as a Python function in float64."""
     table: dict[str, Any] = {n: VOCABULARY[n] for n in ("sqrt", "abs", "where", "exp", "log")}
@@ -236,7 +236,7 @@ class ReferencePlan:
         one = np.zeros(1)
         out = []
         for x in self.values:
-            arrays = {n: one for n in ("p", "g", *(s.name for s in self.engine.resolved.rule.slots if not s.scalar))}
+            arrays = dict.fromkeys(("p", "g", *(s.name for s in self.engine.resolved.rule.slots if not s.scalar)), one)
             run = {**x, **arrays, "coefficient": 1.0, "keep_scale": 1.0}
             new = _guarded(lambda x=run: self._pass(x, np.dtype(np.float64)), (), self.engine)
             out.append({s.name: float(new[s.name]) for s in self.engine.resolved.scalar_slots})
@@ -267,7 +267,8 @@ class ReferencePlan:
             factor = coefficients if isinstance(coefficients, float) else coefficients[k]
             arrays = {n: flat(a) for n, a in state.items()}
             dropped = {s.name: None for s in self.engine.resolved.rule.slots if not s.scalar and s.name not in arrays}
-            x = {**self.values[group], **dropped, **arrays, "p": p.astype(dtype), "g": g.astype(dtype)}
+            x: dict[str, Any] = {**self.values[group], **dropped, **arrays}
+            x |= {"p": p.astype(dtype), "g": g.astype(dtype)}
             x |= {"coefficient": factor, "keep_scale": 1.0}
             new = self._pass(x, dtype)
             if self.engine.shape.cautious:

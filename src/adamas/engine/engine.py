@@ -90,7 +90,13 @@ class Engine:
         self, resolved: Resolved, shape: Shape, around: Around, groups: Sequence[Group],
         planner: Callable[[Engine, list[Row], list[int]], Plan],
     ):  # fmt: skip
-        self.resolved, self.shape, self.around, self.groups, self.planner = resolved, shape, around, list(groups), planner
+        self.resolved, self.shape, self.around, self.groups, self.planner = (
+            resolved,
+            shape,
+            around,
+            list(groups),
+            planner,
+        )
         self.state: dict[str, dict[str, Array]] = {}
         self.t = 0
         self.counters = {"nonfinite": 0, "skipped": 0, "staged": 0}
@@ -278,4 +284,3 @@ def _register() -> None:
 
 
 _register()
-

@@ -27,10 +27,10 @@ def checked(hyper: Hyper, value: object) -> Setting:
         ValueError: outside the range.
     """
     if callable(value) and not isinstance(value, type):
-        return value  # type: ignore[return-value]
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         array = getattr(value, "ndim", None) == 0 and hasattr(value, "item")
-        number = value.item() if array else None  # type: ignore[union-attr]
+        number = getattr(value, "item", lambda: None)() if array else None
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise TypeError(
                 f"{hyper.name}={shown(value)} must be a number in {hyper.range}, or a schedule step -> number "
@@ -47,7 +47,9 @@ def in_range(hyper: Hyper, value: float, where: str = "") -> float:
         ValueError: it does not.
     """
     if not hyper.admits(value):
-        raise ValueError(f"{hyper.name}={value!r}{where} must lie in {hyper.range} ({hyper.meaning or 'see the rule'}).")
+        raise ValueError(
+            f"{hyper.name}={value!r}{where} must lie in {hyper.range} ({hyper.meaning or 'see the rule'})."
+        )
     return value
 
 
@@ -61,7 +63,7 @@ class Settings:
 
     def __init__(self, rule: Rule, values: Mapping[str, object]):
         self.declared = declared(rule)
-        defaults: dict[str, object] = {n: h.default for n, h in self.declared.items()} | {"weight_decay": rule.weight_decay}
+        defaults = {n: h.default for n, h in self.declared.items()} | {"weight_decay": rule.weight_decay}
         self.values = {n: checked(h, values.get(n, defaults[n])) for n, h in self.declared.items()}
         self._fixed: tuple[float, ...] | None = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from .step import Shape, element_pass
 Array = NDArray[Any]
 
 
-@lru_cache(maxsize=None)
+@cache
 def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
     """`sqrt`, `abs`, `where` for arrays of a dtype; on Python floats they stay Python floats."""
 
@@ -36,7 +36,7 @@ def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
     return {"sqrt": sqrt, "abs": abs, "where": where, "exp": VOCABULARY["exp"], "log": VOCABULARY["log"]}
 
 
-@lru_cache(maxsize=None)
+@cache
 def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
     """A copy of a rule or term whose vocabulary acts on arrays of a dtype, the terms it calls included."""
     table: dict[str, Any] = {"__builtins__": {}}
@@ -56,9 +56,7 @@ def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., An
     return copy
 
 
-def run_pass(
-    resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.dtype[Any], counting: bool = False
-) -> dict[str, Any]:
+def run_pass(resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
     """One step of whole arrays by NumPy, in the compute dtype.
 
     Args:
@@ -66,7 +64,6 @@ def run_pass(
         shape: structure of the step.
         x: arrays `p`, `g` and slots; Python floats for everything else.
         dtype: compute dtype.
-        counting: see `element_pass`.
 
     Returns:
         New arrays and scalar slots by name.
@@ -76,7 +73,7 @@ def run_pass(
         return bind(function, dtype)(**arguments)
 
     with np.errstate(all="ignore"):
-        return element_pass(call, resolved, shape, x, counting)
+        return element_pass(call, resolved, shape, x)
 
 
 def sum_of_squares(g: Array) -> float:

@@ -76,16 +76,14 @@ def agreement(p: Any, p_new: Any, g: Any) -> Any:
 
 @term
 def settled(lr: Any, p: Any, p_new: Any) -> Any:
-    """lr = 0 leaves p untouched to the bit, whatever the step was."""
+    """Lr = 0 leaves p untouched to the bit, whatever the step was."""
     return where(lr == 0, p, p_new)
 
 
 Call = Callable[[Callable[..., Any], Mapping[str, Any]], Any]
 
 
-def element_pass(
-    call: Call, resolved: Resolved, shape: Shape, x: Mapping[str, Any], counting: bool = False
-) -> dict[str, Any]:
+def element_pass(call: Call, resolved: Resolved, shape: Shape, x: Mapping[str, Any]) -> dict[str, Any]:
     """One step of one element, for any back end.
 
     Args:
@@ -93,10 +91,9 @@ def element_pass(
         resolved: the rule.
         shape: structure of the step.
         x: `p`, `g`, slots, scalars and row scalars by name.
-        counting: return only `agreement` (first pass of the cautious mask).
 
     Returns:
-        New values by name: `p` and every slot (or `agreement`).
+        New values by name: `p` and every slot; with a cautious mask also `agreement`.
     """
     clips = {"clips": shape.clips}
     g = call(prepared, {"g": x["g"], "grad_scale": x["grad_scale"], "clip_value": x["clip_value"]} | clips)
@@ -107,9 +104,8 @@ def element_pass(
     arguments = {name: x.get(name) for name in names if name != "t" or _takes_t(resolved)}
     out = call(resolved.rule.function, {"p": p, "g": g} | arguments | dict(resolved.options))
     new = dict(zip(["p", *(s.name for s in resolved.rule.slots)], _many(out), strict=True))
-    if counting:
-        return {"agreement": call(agreement, {"p": p, "p_new": new["p"], "g": g})}
     if shape.cautious:
+        new["agreement"] = call(agreement, {"p": p, "p_new": new["p"], "g": g})
         new["p"] = call(cautious, {"p": p, "p_new": new["p"], "g": g, "keep_scale": x["keep_scale"]})
     new["p"] = call(settled, {"lr": x["lr"], "p": x["p"], "p_new": new["p"]})
     return new

@@ -6,6 +6,7 @@ To add a member: write its file, add it to `MEMBERS`.
 from ._declare import DECAYS, GLOSSARY, WEIGHT_DECAY, Hyper, Resolved, Rule, Slot, rule
 from ._program import Program, RuleError, Value, append, build, element, scalar
 from ._term import is_term, term
+from ._terms import average, corrected, ratio
 from ._vocabulary import PRIMITIVES, VOCABULARY, abs, clip, exp, log, maximum, minimum, sign, sqrt, where
 from .adabelief import adabelief
 from .adadelta import adadelta
@@ -53,7 +54,37 @@ ROLL: dict[str, Rule] = {
 """Every member by name, each coupled one followed by its twin with decoupled decay (`AdamW` after `Adam`)."""
 
 __all__ = [
-    "DECAYS", "GLOSSARY", "MEMBERS", "PRIMITIVES", "ROLL", "VOCABULARY", "WEIGHT_DECAY", "Hyper", "Program", "Resolved",
-    "Rule", "RuleError", "Slot", "Value", "abs", "append", "build", "clip", "element", "exp", "is_term", "log", "maximum",
-    "minimum", "rule", "scalar", "sign", "sqrt", "term", "where",
-]  # fmt: skip
+    "DECAYS",
+    "GLOSSARY",
+    "MEMBERS",
+    "PRIMITIVES",
+    "ROLL",
+    "VOCABULARY",
+    "WEIGHT_DECAY",
+    "Hyper",
+    "Program",
+    "Resolved",
+    "Rule",
+    "RuleError",
+    "Slot",
+    "Value",
+    "abs",
+    "append",
+    "average",
+    "build",
+    "clip",
+    "corrected",
+    "element",
+    "exp",
+    "is_term",
+    "log",
+    "maximum",
+    "minimum",
+    "ratio",
+    "rule",
+    "scalar",
+    "sign",
+    "sqrt",
+    "term",
+    "where",
+]

@@ -6,8 +6,8 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from typing import Any, overload
 
 from ._program import Program, RuleError, Value, build
 
@@ -152,7 +152,7 @@ class Resolved:
     outputs: Mapping[str, Value]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     arrays = [s for s in rule.slots if not s.scalar]
     scalars = [s for s in rule.slots if s.scalar]
@@ -168,7 +168,9 @@ def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     for name, value in outputs.items():
         scalar = any(s.name == name for s in scalars)
         if value.kind == "static" or value.boolean or (scalar and value.kind != "scalar"):
-            raise RuleError(f"rule {rule.name!r}: what it returns for {name!r} is no {'scalar' if scalar else 'number'}")
+            raise RuleError(
+                f"rule {rule.name!r}: what it returns for {name!r} is no {'scalar' if scalar else 'number'}"
+            )
 
     def used(slot: Slot) -> bool:
         unchanged = getattr(outputs[slot.name].node, "id", None) == slot.name
@@ -179,6 +181,23 @@ def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     return Resolved(rule, dict(options), program, kept, tuple(scalars), outputs)
 
 
+@overload
+def rule(function: Callable[..., Any]) -> Rule: ...
+@overload
+def rule(
+    *,
+    name: str | None = None,
+    slots: Mapping[str, Slot] | None = None,
+    hyper: Mapping[str, Hyper] | None = None,
+    choices: Mapping[str, tuple[str, ...]] | None = None,
+    derived: Mapping[str, Callable[[Mapping[str, Any]], bool]] | None = None,
+    decay: str = "coupled",
+    weight_decay: float = 0.0,
+    source: str = "",
+    adaptive: str = "no",
+    momentum: str = "no",
+    bias_correction: str = "no",
+) -> Callable[[Callable[..., Any]], Rule]: ...
 def rule(
     function: Callable[..., Any] | None = None,
     *,
@@ -193,7 +212,7 @@ def rule(
     adaptive: str = "no",
     momentum: str = "no",
     bias_correction: str = "no",
-) -> Any:
+) -> Rule | Callable[[Callable[..., Any]], Rule]:
     """Make a member of the family of a function of one element.
 
     Parameters without default are `p`, `g`, optionally `t` (1 at the first step), and the state slots; they start
@@ -223,19 +242,28 @@ def rule(
     Raises:
         RuleError: a construct outside the vocabulary, a missing `lr`, a wrong return value.
     """
-    if function is None:
 
-        def decorate(f: Callable[..., Any]) -> Rule:
-            return rule(
-                f, name=name, slots=slots, hyper=hyper, choices=choices, derived=derived, decay=decay,
-                weight_decay=weight_decay, source=source, adaptive=adaptive, momentum=momentum,
-                bias_correction=bias_correction,
-            )  # fmt: skip
+    def make(f: Callable[..., Any]) -> Rule:
+        facts = {"source": source, "adaptive": adaptive, "momentum": momentum, "bias_correction": bias_correction}
+        return _declare(f, name, slots or {}, hyper or {}, choices or {}, derived or {}, decay, weight_decay, facts)
 
-        return decorate
+    return make if function is None else make(function)
+
+
+def _declare(
+    function: Callable[..., Any],
+    name: str | None,
+    slots: Mapping[str, Slot],
+    hyper: Mapping[str, Hyper],
+    choices: Mapping[str, tuple[str, ...]],
+    derived: Mapping[str, Callable[[Mapping[str, Any]], bool]],
+    decay: str,
+    weight_decay: float,
+    facts: Mapping[str, str],
+) -> Rule:
+    """See `rule`."""
     if not inspect.isfunction(function):
         raise RuleError(f"a rule must be a plain function, not {type(function).__name__}")
-    derived, slots, hyper, choices = derived or {}, slots or {}, hyper or {}, choices or {}
     title = name or function.__name__
     state: list[Slot] = []
     numbers: list[Hyper] = []
@@ -253,6 +281,8 @@ def rule(
                 state.append(replace(slots.get(q.name, Slot(q.name)), name=q.name))
         elif isinstance(q.default, (bool, str)):
             if q.name not in derived:
+                if isinstance(q.default, str) and q.name not in choices:
+                    raise RuleError(f"rule {title!r}: the text option {q.name!r} needs choices={{{q.name!r}: (...)}}")
                 allowed: tuple[object, ...] = (False, True) if isinstance(q.default, bool) else choices[q.name]
                 options[q.name] = (q.default, *(a for a in allowed if a != q.default))
         elif isinstance(q.default, (int, float)):
@@ -267,10 +297,7 @@ def rule(
         raise RuleError(f"rule {title!r}: {sorted(unknown)} are declared but are not parameters of the function")
     if decay not in DECAYS:
         raise RuleError(f"rule {title!r}: {decay=} must be one of {DECAYS}")
-    made = Rule(
-        title, function, tuple(state), tuple(numbers), options, derived, decay, weight_decay,
-        source, adaptive, momentum, bias_correction,
-    )  # fmt: skip
+    made = Rule(title, function, tuple(state), tuple(numbers), options, derived, decay, weight_decay, **facts)
     defaults = {n: values[0] for n, values in options.items()}
     hyper_defaults = {h.name: h.default for h in numbers}
     made.resolve(defaults | {n: bool(f(hyper_defaults)) for n, f in derived.items()})  # raises at definition

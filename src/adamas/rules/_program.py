@@ -146,8 +146,7 @@ class _Source:
     def error(self, node: ast.AST, what: str) -> RuleError:
         line = self.first + getattr(node, "lineno", 1) - 1
         return RuleError(
-            f"{self.file}, line {line}, in rule {self.function.__name__!r}: {what}\n"
-            f"    {ast.unparse(node)}\n{ALLOWED}"
+            f"{self.file}, line {line}, in rule {self.function.__name__!r}: {what}\n    {ast.unparse(node)}\n{ALLOWED}"
         )
 
 
@@ -239,22 +238,22 @@ class _Translator:
                 return self.name(name, node)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return Value("static", static=not self.static(operand))
-            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
-                return self.combine(place, lambda a: ast.UnaryOp(op, a), self.value(operand))
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as unary, operand=operand):
+                return self.combine(place, lambda a: ast.UnaryOp(unary, a), self.value(operand))
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() as op, right=right):
                 return self.binary(place, self.value(left), op, self.value(right))
             case ast.BinOp(left=left, op=ast.Pow() as op, right=right):
                 return self.power(place, self.value(left), op, right)
-            case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr() as op, right=right):
+            case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr() as join, right=right):
                 a, b = self.value(left), self.value(right)
                 if not (a.boolean and b.boolean):
                     raise self.source.error(place, "& and | join comparisons only")
-                return self.combine(place, lambda x, y: ast.BinOp(x, op, y), a, b, boolean=True)
-            case ast.BoolOp(op=op, values=values):
+                return self.combine(place, lambda x, y: ast.BinOp(x, join, y), a, b, boolean=True)
+            case ast.BoolOp(op=boolean, values=values):
                 parts = [self.static(part) for part in values]
-                return Value("static", static=all(parts) if isinstance(op, ast.And) else any(parts))
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                return self.compare(place, self.value(left), op, self.value(right))
+                return Value("static", static=all(parts) if isinstance(boolean, ast.And) else any(parts))
+            case ast.Compare(left=left, ops=[comparison], comparators=[right]):
+                return self.compare(place, self.value(left), comparison, self.value(right))
             case ast.Compare():
                 raise self.source.error(place, "a chained comparison is outside the vocabulary; join two with &")
             case ast.IfExp(test=test, body=body, orelse=other):

@@ -61,7 +61,7 @@ def sign(x: Any) -> Any:
 
 @term
 def clip(x: Any, low: Any, high: Any) -> Any:
-    """x limited to [low, high]; NaN stays NaN."""
+    """X limited to [low, high]; NaN stays NaN."""
     return minimum(maximum(x, low), high)
 
 

@@ -12,7 +12,9 @@ from ._vocabulary import sqrt
     slots={"v": Slot("v", start="initial_accumulator", signed=False, meaning="sum of squared gradients")},
     hyper={
         "lr_decay": Hyper("lr_decay", low=0, unit="per step", meaning="lr is divided by 1 + (t-1) lr_decay"),
-        "initial_accumulator": Hyper("initial_accumulator", low=0, unit="gradient units squared", meaning="v before step 1"),
+        "initial_accumulator": Hyper(
+            "initial_accumulator", low=0, unit="gradient units squared", meaning="v before step 1"
+        ),
     },
     adaptive="yes",
 )

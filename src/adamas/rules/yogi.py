@@ -12,7 +12,9 @@ from ._vocabulary import sign
     source="Zaheer et al. 2018, Algorithm 2",
     slots={"v": Slot("v", start="initial_accumulator", signed=False, meaning="mean of squared gradients")},
     hyper={
-        "initial_accumulator": Hyper("initial_accumulator", low=0, unit="gradient units squared", meaning="v before step 1"),
+        "initial_accumulator": Hyper(
+            "initial_accumulator", low=0, unit="gradient units squared", meaning="v before step 1"
+        ),
     },
     adaptive="yes",
     momentum="yes",

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import threading
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +23,7 @@ FIXED_TIME = 1_000_000_000  # Numba compares the module's time stamp; equal text
 _lock = threading.Lock()
 
 
-@lru_cache(maxsize=None)
+@cache
 def folder() -> Path:
     """Where compiled kernels live: ADAMAS_CACHE_DIR, else the user's cache folder, else a temporary folder."""
     named = os.environ.get("ADAMAS_CACHE_DIR")
@@ -43,14 +43,14 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="adamas-"))  # compiled anew in every process; `adamas.info()` shows it
 
 
-@lru_cache(maxsize=None)
+@cache
 def _foundation() -> bytes:
     """What shapes every kernel besides its own text."""
     text = Path(__file__).with_name("intrinsics.py").read_bytes()
     return text + f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode()
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_module(stem: str, source: str) -> ModuleType:
     """The module of a source text, compiled or from the cache.
 

@@ -52,11 +52,13 @@ def step_module(resolved: Resolved, shape: Shape, format_name: str) -> Generated
     lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
     stores = [f"store_{n}(at_{n}, i, {_text(outputs[n])})" for n in ("p", *slots)]
     text = HEADER + _accessors(format_name, slots)
-    text += _loop("step", program, slots, [*lines, "seen += nonfinite(g)", *stores], format_name, "return seen")
+    text += _loop(
+        "step", program, slots, [*lines, "seen = tally(seen, nonfinite(g))", *stores], format_name, "return seen"
+    )
     text += RUN.format(name="run", body="step", **LAYOUT)
     if shape.cautious:
         integer = _integer(format_name)
-        kept = [*lines, f"seen += {integer}({_text(outputs['agreement'])})"]
+        kept = [*lines, f"seen = tally(seen, {integer}({_text(outputs['agreement'])}))"]
         finish = f"put(word(ctrl + {8 * RESULTS}) + 8 * item, seen)\n    return int64(0)"
         text += _loop("agree", program, slots, kept, format_name, finish)
         text += RUN.format(name="count", body="agree", **LAYOUT)
@@ -66,7 +68,12 @@ def step_module(resolved: Resolved, shape: Shape, format_name: str) -> Generated
 def survey_module(clips: bool, format_name: str) -> Generated:
     """The pass over gradients before a step: largest magnitude and exact sum of squares (see `survey.py`)."""
     program = Program(("g",), ("grad_scale", "clip_value"))
-    arguments = {"g": element("g"), "grad_scale": scalar("grad_scale"), "clip_value": scalar("clip_value"), "clips": clips}
+    arguments = {
+        "g": element("g"),
+        "grad_scale": scalar("grad_scale"),
+        "clip_value": scalar("clip_value"),
+        "clips": clips,
+    }
     (g,) = append(program, prepared, arguments)
     single = FORMATS[format_name].compute == "float32"
     text = HEADER + f"load_g = load({format_name!r}, 1)\n"
@@ -104,7 +111,10 @@ def _integer(format_name: str) -> str:
 def _accessors(format_name: str, slots: Sequence[str]) -> str:
     """Loads and stores; the alias scope is the array's place in the row."""
     compute = FORMATS[format_name].compute
-    lines = [f"load_p, store_p = load({format_name!r}, 0), store({format_name!r}, 0)", f"load_g = load({format_name!r}, 1)"]
+    lines = [
+        f"load_p, store_p = load({format_name!r}, 0), store({format_name!r}, 0)",
+        f"load_g = load({format_name!r}, 1)",
+    ]
     lines += [f"load_{s}, store_{s} = load({compute!r}, {k}), store({compute!r}, {k})" for k, s in enumerate(slots, 2)]
     return "\n".join(lines) + "\n"
 
@@ -112,14 +122,16 @@ def _accessors(format_name: str, slots: Sequence[str]) -> str:
 def _load_scalars(program: Program, format_name: str) -> str:
     def one(k: int, name: str) -> str:
         value = f"real(group + {8 * k})"
-        return f"{name} = {value} != 0.0" if name in program.booleans else f"{name} = {FORMATS[format_name].compute}({value})"
+        return (
+            f"{name} = {value} != 0.0"
+            if name in program.booleans
+            else f"{name} = {FORMATS[format_name].compute}({value})"
+        )
 
     return "\n    ".join([one(k, name) for k, name in enumerate(program.hoisted)] or ["pass"])
 
 
-def _loop(
-    name: str, program: Program, slots: Sequence[str], body: Sequence[str], format_name: str, finish: str
-) -> str:
+def _loop(name: str, program: Program, slots: Sequence[str], body: Sequence[str], format_name: str, finish: str) -> str:
     """A loop over a stretch of one tensor, and the function that finds its addresses."""
     stored, compute = FORMATS[format_name].itemsize, FORMATS[format_name].compute_dtype.itemsize
     arrays = ["p", "g", *slots]

@@ -6,8 +6,7 @@ vectorises without run-time checks. Alignment 1 makes unaligned arrays right at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -16,7 +15,12 @@ from numba.extending import intrinsic
 
 WORD = ir.IntType(64)
 SCOPES = 12
-COMPUTE = {"float32": types.float32, "float64": types.float64, "float16": types.float32, "bfloat16": types.float32}
+COMPUTE: dict[str, Any] = {
+    "float32": types.float32,
+    "float64": types.float64,
+    "float16": types.float32,
+    "bfloat16": types.float32,
+}
 
 
 def _tag(builder: Any, instruction: Any, scope: int) -> None:
@@ -48,8 +52,8 @@ def _encode_bfloat16(builder: Any, value: Any) -> Any:
     return builder.trunc(chosen, ir.IntType(16))
 
 
-@lru_cache(maxsize=None)
-def load(name: str, scope: int) -> Callable[..., Any]:
+@cache
+def load(name: str, scope: int) -> Any:
     """`load(address, index)` of a storage format, widened to its compute type."""
     compute = COMPUTE[name]
 
@@ -68,11 +72,11 @@ def load(name: str, scope: int) -> Callable[..., Any]:
 
         return compute(types.int64, types.int64), codegen
 
-    return load  # type: ignore[no-any-return]
+    return load
 
 
-@lru_cache(maxsize=None)
-def store(name: str, scope: int) -> Callable[..., Any]:
+@cache
+def store(name: str, scope: int) -> Any:
     """`store(address, index, value)` into a storage format, rounded to nearest even."""
     compute = COMPUTE[name]
 
@@ -90,7 +94,7 @@ def store(name: str, scope: int) -> Callable[..., Any]:
 
         return types.void(types.int64, types.int64, compute), codegen
 
-    return store  # type: ignore[no-any-return]
+    return store
 
 
 @intrinsic
@@ -212,3 +216,13 @@ def nonfinite(typingctx: Any, x: Any) -> Any:
         return builder.zext(builder.icmp_signed("==", masked, mask), pattern)
 
     return integer(x), codegen
+
+
+@intrinsic
+def tally(typingctx: Any, count: Any, more: Any) -> Any:
+    """Sum of two integers in their own width; Numba's `+` would widen, and the loop with it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.add(args[0], args[1])
+
+    return count(count, count), codegen

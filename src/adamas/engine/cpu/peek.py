@@ -6,8 +6,10 @@ this interpreter; where it fails, every step makes its plan anew, and `adamas.in
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,7 +70,7 @@ def peek(p_ids, g_ids, table, axes, n, spans, span_count, check_overlap):
 '''
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernel() -> Callable[..., int]:
     """The compiled look."""
     return load_module("peek", SOURCE).peek  # type: ignore[no-any-return]
@@ -122,16 +124,12 @@ def snapshot(a: NDArray[Any]) -> tuple[int, int]:
 
 
 def _words(a: NDArray[Any]) -> NDArray[np.int64]:
-    import ctypes
-
-    return np.frombuffer((ctypes.c_int64 * 8).from_address(id(a) + HEAD), np.int64)
+    return np.ctypeslib.as_array((ctypes.c_int64 * 8).from_address(id(a) + HEAD))
 
 
-@lru_cache(maxsize=None)
+@cache
 def available() -> bool:
     """Whether arrays on this interpreter have the layout that `peek` reads."""
-    import sys
-
     if sys.implementation.name != "cpython" or np.dtype(np.intp).itemsize != 8:
         return False
     a = np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2)
@@ -145,8 +143,6 @@ def available() -> bool:
     after = int(words.view(np.int32)[(FLAGS - HEAD) // 4])
     if before & ~after != 0x400:
         return False
-    import ctypes
-
     shape = (ctypes.c_int64 * 3).from_address(int(words[2]))
     strides = (ctypes.c_int64 * 3).from_address(int(words[3]))
     return tuple(shape) == a.shape and tuple(strides) == a.strides

@@ -10,8 +10,21 @@ from numpy.typing import NDArray
 
 from .pool import POOL, Kernel
 from .templates import (
-    BAD, DONE, FIRST_RANGE, GROUP_WORDS, ITEM_WORDS, ITEMS, RANGE_WORDS, RANGES, RESULTS, ROW_WORDS, ROWS, SCALARS, STARTS,
-    SURVEY_WORDS, TASKS,
+    BAD,
+    DONE,
+    FIRST_RANGE,
+    GROUP_WORDS,
+    ITEM_WORDS,
+    ITEMS,
+    RANGE_WORDS,
+    RANGES,
+    RESULTS,
+    ROW_WORDS,
+    ROWS,
+    SCALARS,
+    STARTS,
+    SURVEY_WORDS,
+    TASKS,
 )  # fmt: skip
 
 MIN_PARALLEL_BYTES = 2_500_000  # below this one thread ends before a second has woken (about 20 us)
@@ -36,7 +49,7 @@ class WorkList:
         self.rows: NDArray[np.int64] = np.zeros((max(1, len(sizes)), row_words), np.int64)
         self.row_reals = self.rows.view(np.float64)
         self.scalars = np.zeros((groups, max(1, group_words)), np.float64)
-        self.scalar_buffer = memoryview(self.scalars).cast("B")
+        self.scalar_buffer = self.scalars.reshape(-1).view(np.uint8).data
         self.threads = 0
 
     def cut(self, threads: int) -> None:
@@ -67,7 +80,12 @@ class WorkList:
         tables = {STARTS: self.starts, ITEMS: self.items, ROWS: self.rows, SCALARS: self.scalars, RESULTS: self.results}
         for place, table in tables.items():
             self.control[place] = table.ctypes.data
-        self.control[[TASKS, RANGES, ROW_WORDS, GROUP_WORDS]] = tasks, self.ranges, self.rows.shape[1], self.scalars.shape[1]
+        self.control[[TASKS, RANGES, ROW_WORDS, GROUP_WORDS]] = (
+            tasks,
+            self.ranges,
+            self.rows.shape[1],
+            self.scalars.shape[1],
+        )
         bounds = [tasks * k // self.ranges for k in range(self.ranges + 1)]
         for k in range(self.ranges):
             place = FIRST_RANGE + RANGE_WORDS * k

@@ -1,0 +1,84 @@
+"""adamas bench"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import click
+
+import adamas
+
+from .options import exits, json_option, print_json, quiet_option
+from .table import print_lines, print_table
+
+
+@click.command(epilog="\b\nExamples:\n  adamas bench\n  adamas bench --only cache --only two\n"
+               "  adamas bench --only user-rule --rule my_rules.py:my_rule --json")  # fmt: skip
+@click.option("--only", multiple=True, metavar="RACE", help="Run this race only; may be repeated.")
+@click.option("--rule", "rule_path", metavar="FILE:NAME", help="A rule of yours for the race `user-rule`.")
+@click.option("--quick", is_flag=True, help="Small arrays and few turns: shows that it runs, not how fast.")
+@click.option("--fail-under", is_flag=True, help="Exit with 1 if a bar is missed.")
+@json_option
+@quiet_option
+@exits
+def bench(
+    only: tuple[str, ...], rule_path: str | None, quick: bool, fail_under: bool, as_json: bool, quiet: bool
+) -> None:
+    """Measure the engine beside its peers, as ratios within one run.
+
+    Contestants take turns; times are medians. torch takes part if it is installed. Ratio = peer's time / ours.
+
+    Exit code: 0; 1 if a contestant did not step, or with --fail-under if a bar is missed; 2 for wrong usage.
+    """
+    from . import benchmark
+    from .errors import InputError, LabError
+
+    try:
+        user = adamas.get(rule_path) if rule_path else _example()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+    def tell(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    rows = benchmark.run(only, user, quick, tell)
+    if as_json:
+        print_json({"machine": adamas.info(), "quick": quick, "rows": rows})
+    else:
+        print_table("", ("race", "elements", "ours", "us", "peer", "us", "ratio", "quartiles", "bar", "met"),
+                    [_cells(row) for row in rows], left=(0, 2, 4))  # fmt: skip
+        print_lines(_notes(quick))
+    missed = [row for row in rows if row["met"] is False]
+    if fail_under and missed:
+        raise LabError(f"{len(missed)} bar(s) missed: {', '.join(row['case'] for row in missed)}.")
+
+
+def _example() -> type[adamas.Optimizer]:
+    from .example_rule import grams
+
+    return adamas.optimizer(grams)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    def number(value: float | None, digits: int = 2) -> str:
+        return "" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
+
+    quartiles = "" if math.isnan(row["ratio"]) else f"{row['ratio_low']:.2f}-{row['ratio_high']:.2f}"
+    met = {True: "yes", False: "NO", None: ""}[row["met"]]
+    bar = "<= 10 us" if row["case"] == "two" else "" if row["bar"] is None else f">= {row['bar']:g}"
+    return [row["case"], f"{row['elements']:,}", row["ours"], number(row["ours_us"], 1), row["peer"],
+            number(row["peer_us"], 1), number(row["ratio"]), quartiles, bar, met]  # fmt: skip
+
+
+def _notes(quick: bool) -> list[str]:
+    facts = adamas.info()
+    versions = ", ".join(f"{n} {v}" for n, v in facts["versions"].items() if n in ("adamas", "numpy", "numba", "torch"))
+    lines = [f"{facts['cpu']}, {facts['vector_instructions']}, {facts['threads']} threads; {versions}"]
+    if "torch" not in facts["versions"]:
+        lines.append("torch is not installed: its races were left out (pip install torch).")
+    if quick:
+        lines.append("quick: small arrays and few turns; the bars are for the full sizes.")
+    return lines

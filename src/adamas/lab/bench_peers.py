@@ -1,0 +1,157 @@
+"""What `adamas bench` measures: the engine's side and the peers beside it, each as a call that does one step."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import adamas
+from adamas.engine.reference import bind
+from adamas.numpy import Optimizer
+
+Shapes = Sequence[tuple[int, ...]]
+
+
+@dataclass
+class Contestant:
+    """Something that steps.
+
+    Attributes:
+        name: for the table.
+        step: does one step.
+        probe: a parameter's first element, which every step must change.
+    """
+
+    name: str
+    step: Callable[[], Any]
+    probe: Callable[[], float]
+
+
+def _arrays(shapes: Shapes, seed: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Parameters and gradients; memory is touched, values are cheap to make."""
+    rng = np.random.default_rng(seed)
+    parameters, gradients = [], []
+    for shape in shapes:
+        block = rng.standard_normal(min(int(np.prod(shape)), 100_003), np.float32)
+        parameters.append(np.resize(block, shape))
+        gradients.append(np.resize(block[::-1] * np.float32(0.1), shape))
+    return parameters, gradients
+
+
+def numpy_step(shapes: Shapes, cls: type[Optimizer] = adamas.Adam, name: str = "adamas") -> Contestant:
+    """The NumPy front end: `opt.step(params, grads)` on a list of arrays."""
+    parameters, gradients = _arrays(shapes)
+    opt = cls()
+    p, g = (parameters[0], gradients[0]) if len(shapes) == 1 else (parameters, gradients)
+    opt.step(p, g)
+    return Contestant(name, lambda: opt.step(p, g), lambda: float(parameters[0].flat[0]))
+
+
+def kernel_step(shapes: Shapes) -> Contestant:
+    """The kernel alone over a ready pointer table."""
+    parameters, gradients = _arrays(shapes)
+    opt = adamas.Adam()
+    opt.step(parameters, gradients)
+    plan = opt._engine.plan
+    assert plan is not None
+    (segment,) = plan.segments
+    return Contestant(
+        "adamas kernel", lambda: (gradients, segment.list.run(segment.module.run)), lambda: float(parameters[0].flat[0])
+    )
+
+
+def torch_step(shapes: Shapes, fused: bool) -> Contestant:
+    """torch.optim.Adam, fused or as it comes, on as many threads."""
+    import torch
+
+    torch.set_num_threads(adamas.get_num_threads())
+    values, gradients = _arrays(shapes)
+    parameters = [torch.from_numpy(v).requires_grad_() for v in values]
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = torch.from_numpy(g)
+    optimizer = torch.optim.Adam(parameters, fused=True) if fused else torch.optim.Adam(parameters)
+    optimizer.step()
+    return Contestant("torch fused" if fused else "torch default", optimizer.step, lambda: float(values[0].flat[0]))
+
+
+def has_torch() -> bool:
+    """Whether torch is installed."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def tutorial_step(shapes: Shapes) -> Contestant:
+    """The tutorials' loop: Adam's formula as NumPy executes it, operation by operation, on whole arrays."""
+    (p,), (g,) = _arrays(shapes)
+    formula = bind(adamas.Adam.rule.function, p.dtype)
+    held = {"p": p, "m": np.zeros_like(p), "v": np.zeros_like(p), "t": 0}
+
+    def step() -> None:
+        held["t"] += 1
+        held["p"], held["m"], held["v"] = formula(held["p"], g, held["m"], held["v"], held["t"])
+
+    step()
+    return Contestant("NumPy tutorial loop", step, lambda: float(held["p"].flat[0]))
+
+
+def copy_step(shapes: Shapes) -> Contestant:
+    """A kernel that touches the same bytes and computes next to nothing: reads four arrays, writes three."""
+    (p,), (g,) = _arrays(shapes)
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    threads = adamas.get_num_threads()
+    pool = ThreadPoolExecutor(threads)
+    bounds = np.linspace(0, p.size, threads + 1).astype(int).tolist()
+    parts = [tuple(a[low:high] for a in (p, g, m, v)) for low, high in _pairs(bounds)]
+    kernel = _copy_kernel()
+
+    def step() -> None:
+        list(pool.map(lambda part: kernel(*part), parts))
+
+    step()
+    return Contestant("copy kernel, same bytes", step, lambda: float(p.flat[0]))
+
+
+def _pairs(bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    return zip(bounds[:-1], bounds[1:], strict=True)
+
+
+@cache
+def _copy_kernel() -> Callable[..., None]:
+    import numba
+
+    @numba.njit(nogil=True)
+    def touch(p: Any, g: Any, m: Any, v: Any) -> None:
+        for i in range(p.size):
+            p[i] = p[i] + g[i]
+            m[i] = m[i] - g[i]
+            v[i] = g[i] - v[i]
+
+    return touch  # type: ignore[no-any-return]
+
+
+GPT2: tuple[tuple[int, ...], ...] = (
+    (50257, 768), (1024, 768),
+    *((768,), (768,), (768, 2304), (2304,), (768, 768), (768,), (768,), (768,), (768, 3072), (3072,), (3072, 768), (768,)) * 12,
+    (768,), (768,),
+)  # fmt: skip
+"""Parameter shapes of GPT-2 124M."""
+
+
+def resnet50() -> tuple[tuple[int, ...], ...]:
+    """Parameter shapes of ResNet-50."""
+    shapes: list[tuple[int, ...]] = [(64, 3, 7, 7), (64,), (64,)]
+    inward = 64
+    for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for block in range(blocks):
+            shapes += [(width, inward, 1, 1), (width,), (width,), (width, width, 3, 3), (width,), (width,)]
+            shapes += [(4 * width, width, 1, 1), (4 * width,), (4 * width,)]
+            if block == 0:
+                shapes += [(4 * width, inward, 1, 1), (4 * width,), (4 * width,)]
+            inward = 4 * width
+    return (*shapes, (1000, 2048), (1000,))

@@ -1,0 +1,179 @@
+"""Speed as ratios: contestants take turns within one run; medians over the turns; bars beside the figures."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+import adamas
+from adamas.numpy import Optimizer
+
+from .bench_peers import (
+    GPT2,
+    Contestant,
+    Shapes,
+    copy_step,
+    has_torch,
+    kernel_step,
+    numpy_step,
+    resnet50,
+    torch_step,
+    tutorial_step,
+)  # fmt: skip
+from .errors import InputError, LabError
+
+SAME_TRAFFIC = {0: "SGD", 1: "Momentum", 2: "Adam", 3: "AMSGrad", 4: "Adan"}  # by number of state arrays
+WARM = 2  # first calls of a turn are not counted: they meet another contestant's caches and spinning threads
+
+
+@dataclass(frozen=True)
+class Case:
+    """One race.
+
+    Attributes:
+        name: on the command line.
+        what: one line.
+        shapes: of the parameters, float32.
+        ours: makers of our contestants.
+        peers: makers of the peers, with the ratio peer / ours that we aim for.
+        turns: how often each contestant has its turn; calls: timed calls in a turn.
+        limit_us: bar on our own time, if there is one.
+    """
+
+    name: str
+    what: str
+    shapes: Shapes
+    ours: Sequence[Callable[[Shapes], Contestant]]
+    peers: Sequence[tuple[Callable[[Shapes], Contestant], tuple[float | None, ...]]]
+    turns: int
+    calls: int
+    limit_us: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of ours against one peer. Times in microseconds; ratio = peer / ours, so above 1 we are faster."""
+
+    case: str
+    what: str
+    elements: int
+    ours: str
+    peer: str
+    ours_us: float
+    peer_us: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    bar: float | None
+    met: bool | None
+
+
+def _fused(shapes: Shapes) -> Contestant:
+    return torch_step(shapes, fused=True)
+
+
+def _default(shapes: Shapes) -> Contestant:
+    return torch_step(shapes, fused=False)
+
+
+def cases(user: type[Optimizer], quick: bool) -> list[Case]:
+    """All races. `quick` shrinks the large ones 64 times: it shows that they run, not how fast."""
+    big = 1_000_000 if quick else 64_000_000
+    gpt2 = GPT2[2:14] if quick else GPT2
+    slots = len([s for s in user.rule.slots if not s.scalar])
+    builtin = adamas.get(SAME_TRAFFIC.get(slots, "Adan"))
+    few = 2 if quick else 7
+    return [
+        Case("memory", "64 M elements, far beyond the caches", [(big,)], [numpy_step],
+             [(_fused, (1.0,)), (copy_step, (0.95,)), (tutorial_step, (12.0,))], few, 3),
+        Case("cache", "260 k elements, in cache", [(260_000,)], [numpy_step], [(_fused, (2.0,))], 4 * few, 60),
+        Case("small", "1000 tensors of 64", [(64,)] * 1000, [numpy_step, kernel_step], [(_fused, (5.0, 20.0))], 2 * few, 20),
+        Case("gpt2", "shapes of GPT-2 124M, 148 tensors", gpt2, [numpy_step], [(_fused, (1.0,)), (_default, (5.0,))], few, 3),
+        Case("resnet50", "shapes of ResNet-50, 161 tensors", resnet50(), [numpy_step],
+             [(_fused, (1.0,)), (_default, (5.0,))], few, 5),
+        Case("two", "one call on 2 elements", [(2,)], [numpy_step], [(_fused, (None,))], 4 * few, 300, 10.0),
+        Case("user-rule", f"{user.rule.name} against {builtin.rule.name}, 16 M elements", [(big // 4,)],
+             [lambda s: numpy_step(s, user, user.rule.name)],
+             [(lambda s: numpy_step(s, builtin, builtin.rule.name), (0.95,))], 2 * few, 4),
+    ]  # fmt: skip
+
+
+def names() -> list[str]:
+    """Names of all races."""
+    return [case.name for case in cases(adamas.Adam, quick=True)]
+
+
+def run_case(case: Case) -> list[Row]:
+    """Run one race.
+
+    Raises:
+        LabError: a contestant's steps did not change its parameters.
+    """
+    peers = [(maker, bars) for maker, bars in case.peers if has_torch() or maker not in (_fused, _default)]
+    ours = [maker(case.shapes) for maker in case.ours]
+    others = [maker(case.shapes) for maker, _ in peers]
+    before = [one.probe() for one in (*ours, *others)]
+    times = {id(one): _turns(case) for one in (*ours, *others)}
+    for turn in range(case.turns):
+        for one in (*ours, *others):
+            times[id(one)][turn] = _turn(one, case.calls)
+    for one, probe in zip((*ours, *others), before, strict=True):
+        if one.probe() == probe or not np.isfinite(one.probe()):
+            raise LabError(f"{case.name}: the steps of {one.name!r} did not change its parameters; no figure is given.")
+    rows = []
+    elements = sum(int(np.prod(shape)) for shape in case.shapes)
+    for k, mine in enumerate(ours):
+        if not others:
+            rows.append(_row(case, elements, mine.name, "", times[id(mine)], None, None))
+        for other, (_, bars) in zip(others, peers, strict=True):
+            rows.append(_row(case, elements, mine.name, other.name, times[id(mine)], times[id(other)], bars[k]))
+    del ours, others
+    gc.collect()
+    return rows
+
+
+def _turns(case: Case) -> Any:
+    return np.zeros(case.turns)
+
+
+def _turn(one: Contestant, calls: int) -> float:
+    """Median seconds of a call within one turn."""
+    seconds = []
+    for _ in range(WARM + calls):
+        begin = time.perf_counter()
+        one.step()
+        seconds.append(time.perf_counter() - begin)
+    return float(np.median(seconds[WARM:]))
+
+
+def _row(case: Case, elements: int, ours: str, peer: str, mine: Any, other: Any, bar: float | None) -> Row:
+    time_us = float(np.median(mine)) * 1e6
+    if other is None:
+        ratio, low, high, peer_us = float("nan"), float("nan"), float("nan"), float("nan")
+    else:
+        ratios = other / mine
+        ratio, low, high = (float(np.quantile(ratios, q)) for q in (0.5, 0.25, 0.75))
+        peer_us = float(np.median(other)) * 1e6
+    met: bool | None = None if bar is None or other is None else ratio >= bar
+    if case.limit_us is not None:
+        met = time_us <= case.limit_us
+    return Row(case.name, case.what, elements, ours, peer, time_us, peer_us, ratio, low, high, bar, met)
+
+
+def run(only: Sequence[str], user: type[Optimizer], quick: bool, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Run races by name (all if none is named); `tell` hears of each before it starts."""
+    known = names()
+    wrong = [name for name in only if name not in known]
+    if wrong:
+        raise InputError(f"no race is called {wrong[0]!r}; there are: {', '.join(known)}.")
+    rows = []
+    for case in cases(user, quick):
+        if not only or case.name in only:
+            tell(f"{case.name}: {case.what}")
+            rows += [asdict(row) for row in run_case(case)]
+    return rows

@@ -1,0 +1,128 @@
+"""adamas compare"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .cells import HEADINGS, facts_table, measured_table
+from .contest import compare as run_compare
+from .errors import InputError
+from .options import (
+    comma_list,
+    exits,
+    json_option,
+    note,
+    out_option,
+    overwrite_option,
+    print_json,
+    quiet_option,
+    seed_option,
+)
+from .problems import DEFAULT_PROBLEMS
+from .race import DEFAULT_GRID
+from .roster import DEFAULT_OPTIMIZERS
+from .summary import COLUMNS
+from .table import print_lines, print_table
+
+EXAMPLES = """\b
+Examples:
+  adamas compare
+  adamas compare rosenbrock --optimizers adam,nadam,my_rule.py:myrule
+  adamas compare digits-mlp --steps 200 --seeds 10 --json > result.json
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("problems", metavar="[PROBLEM]...", nargs=-1)
+@click.option(
+    "--optimizers",
+    multiple=True,
+    metavar="LIST",
+    help="Names or FILE.py:RULE, separated by commas or repeated.  [default: " + ",".join(DEFAULT_OPTIMIZERS) + "]",
+)
+@click.option("--steps", type=int, metavar="N", help="Steps of every run.  [default: the problem's own]")
+@click.option("--seeds", type=int, default=10, show_default=True, metavar="N", help="Seeds reported, 5 or more.")
+@click.option(
+    "--lr-grid",
+    metavar="LIST",
+    help="Learning rates tried for every optimizer.  [default: " + ",".join(f"{rate:g}" for rate in DEFAULT_GRID) + "]",
+)
+@click.option(
+    "--reference",
+    default="Adam",
+    show_default=True,
+    metavar="NAME",
+    help="What the others are compared with.",
+)
+@seed_option
+@out_option
+@overwrite_option
+@json_option
+@quiet_option
+@exits
+def compare(
+    problems: tuple[str, ...],
+    optimizers: tuple[str, ...],
+    steps: int | None,
+    seeds: int,
+    lr_grid: str | None,
+    reference: str,
+    seed: int,
+    out: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Race optimizers: published defaults and tuned, paired seeds, intervals, one report.
+
+    PROBLEM is one or more of the names below; without any, both digits problems run.
+
+    \b
+    digits-softmax  handwritten digits, softmax regression
+    digits-mlp      handwritten digits, 64-32-10 network
+    rosenbrock      the banana valley
+    t0-bowl         x^2/20 + y^2
+    quadratic       (x^2 + 100 y^2)/2
+
+    Exit code: 0 done, 1 a run failed, 2 wrong usage.
+    """  # noqa: D301 (click's mark for text that stays as it is)
+    race = run_compare(
+        problems or DEFAULT_PROBLEMS,
+        optimizers=comma_list(optimizers) or DEFAULT_OPTIMIZERS,
+        steps=steps,
+        seeds=seeds,
+        seed=seed,
+        lr_grid=DEFAULT_GRID if lr_grid is None else parse_rates(lr_grid),
+        reference=reference,
+        out=out,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    if as_json:
+        print_json({"folder": race.folder, "report": race.report, **race.summary})
+    else:
+        print_summary(race.summary)
+    note(f"report: {race.report}")
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """Tables and verdicts on stdout."""
+    for name, problem in summary["problems"].items():
+        for column in COLUMNS:
+            title = f"{name}, {HEADINGS[column]}: {problem['steps']} steps, median of {problem['seeds']} seeds"
+            print_table(title, *measured_table(summary, name, column))
+            print_lines([""])
+        print_lines([*problem["verdict"], ""])
+    print_table("What they are and what they cost", *facts_table(summary))
+    print_lines(["", *summary["search_space"]])
+
+
+def parse_rates(text: str) -> tuple[float, ...]:
+    """Numbers separated by commas."""
+    try:
+        return tuple(float(item) for item in text.split(",") if item.strip())
+    except ValueError:
+        raise InputError(f"--lr-grid {text!r}: give numbers separated by commas, e.g. 0.001,0.01,0.1") from None

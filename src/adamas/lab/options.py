@@ -1,0 +1,60 @@
+"""Options that several commands share, and how results and errors leave the program."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .errors import LabError
+from .runfolder import finite
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for records, figures and the report.",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Write into DIR although it holds files.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, and only that, on stdout."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="First seed: same seed, same numbers."
+)
+
+
+def exits(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn our errors into one line on stderr and the exit codes 1 (run failed) and 2 (usage)."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except LabError as error:
+            click.echo(f"adamas: {error}", err=True)
+            sys.exit(error.exit_code)
+
+    return wrapped
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout; numbers that are not finite as null."""
+    click.echo(json.dumps(finite(value), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def note(text: str, *, quiet: bool = False) -> None:
+    """A line on stderr."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def comma_list(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Items of an option that may be repeated and may hold commas."""
+    return tuple(item.strip() for value in values for item in value.split(",") if item.strip())

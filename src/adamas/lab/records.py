@@ -1,0 +1,116 @@
+"""The runs of a race as they stand in records.jsonl: written while running, read back for the summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .runfolder import RECORDS, RunFolder, read_events, write_csv
+from .trial import Trial
+
+LONG_HEADER = ("run_id", "problem", "optimizer", "role", "columns", "lr", "seed", "step", "metric", "value")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a run is, known before it starts.
+
+    Attributes:
+        run_id: Unique in the folder.
+        problem: Name of the problem.
+        optimizer: Label of the optimizer.
+        role: "tune" (selects a learning rate) or "evaluate" (is reported).
+        columns: Which columns of the table the run belongs to: "default", "tuned" or both.
+        trial: Number of the tuning trial: 0 = published defaults, then the grid in its order.
+        lr: Learning rate.
+        seed: Seed of start and batches.
+        budget: Steps allowed.
+    """
+
+    run_id: str
+    problem: str
+    optimizer: str
+    role: str
+    columns: tuple[str, ...]
+    trial: int
+    lr: float
+    seed: int
+    budget: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    heading: Heading
+    trial: Trial
+
+
+def write_start(folder: RunFolder, heading: Heading) -> None:
+    """The line that opens a run."""
+    folder.event("start", **asdict(heading))
+
+
+def write_end(folder: RunFolder, heading: Heading, trial: Trial) -> None:
+    """The line that closes a run; a run without it was killed and does not count."""
+    folder.event(
+        "end",
+        run_id=heading.run_id,
+        status=trial.status,
+        steps=trial.steps[-1],
+        final_train=trial.final_train,
+        final_valid=trial.final_valid,
+        test_accuracy=trial.test_accuracy,
+        step_ns=trial.step_ns,
+        state_bytes=trial.state_bytes,
+        path=trial.path,
+    )
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """All finished runs of a folder, in the order in which they started."""
+    headings: dict[str, Heading] = {}
+    trials: dict[str, Trial] = {}
+    ended: set[str] = set()
+    for event in read_events(folder / RECORDS):
+        kind, name = event.pop("kind"), event.pop("run_id", "")
+        if kind == "start":
+            event["columns"] = tuple(event["columns"])
+            headings[name], trials[name] = Heading(run_id=name, **event), Trial()
+        elif kind == "point":
+            trials[name].steps.append(event["step"])
+            trials[name].train.append(_number(event["train"], math.inf))
+            trials[name].valid.append(_number(event["valid"], math.inf))
+        elif kind == "end":
+            trial = trials[name]
+            trial.status, trial.test_accuracy = event["status"], event["test_accuracy"]
+            trial.step_ns = _number(event["step_ns"], math.nan)
+            trial.state_bytes = _number(event["state_bytes"], math.nan)
+            trial.path = None if event["path"] is None else [(_number(x), _number(y)) for x, y in event["path"]]
+            ended.add(name)
+    return [Run(headings[name], trials[name]) for name in headings if name in ended]
+
+
+def write_long_csv(path: Path, runs: Sequence[Run]) -> None:
+    """One row per run, step and metric: what spreadsheets and data frames read."""
+
+    def rows() -> Any:
+        for run in runs:
+            h, t = run.heading, run.trial
+            first = (h.run_id, h.problem, h.optimizer, h.role, "+".join(h.columns), h.lr, h.seed)
+            for step, train, valid in zip(t.steps, t.train, t.valid, strict=True):
+                yield (*first, step, "train_loss", train)
+                yield (*first, step, "valid_loss", valid)
+            end = t.steps[-1]
+            if t.test_accuracy is not None:
+                yield (*first, end, "test_accuracy", t.test_accuracy)
+            yield (*first, end, "step_ns", t.step_ns)
+
+    write_csv(path, LONG_HEADER, rows())
+
+
+def _number(value: float | None, missing: float = math.nan) -> float:
+    return missing if value is None else float(value)

@@ -1,0 +1,22 @@
+"""Shared fixtures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import adamas
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(params=[1, 2], ids=["1thread", "2threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Run with so many threads."""
+    before = adamas.get_num_threads()
+    adamas.set_num_threads(request.param)
+    yield request.param
+    adamas.set_num_threads(before)
