@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import rules as rules
     from . import schedules as schedules
     from ._info import get_num_threads as get_num_threads
     from ._info import info as info
@@ -26,8 +27,17 @@ if TYPE_CHECKING:
     from .rules import Rule as Rule
     from .rules import RuleError as RuleError
     from .rules import Slot as Slot
+    from .rules import abs as abs
+    from .rules import clip as clip
+    from .rules import exp as exp
+    from .rules import log as log
+    from .rules import maximum as maximum
+    from .rules import minimum as minimum
     from .rules import rule as rule
+    from .rules import sign as sign
+    from .rules import sqrt as sqrt
     from .rules import term as term
+    from .rules import where as where
 
 _HOMES = {
     "numpy": ("CLASSES", "Optimizer", "get", "members", "optimizer"),
@@ -42,14 +52,14 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name at its first use."""
+def _load(name: str) -> Any:
+    """A public name, loaded at its first use."""
     import importlib
 
     if name.startswith("__"):
         raise AttributeError(name)
-    if name == "schedules":
-        return importlib.import_module(".schedules", __name__)
+    if name in ("rules", "schedules"):
+        return importlib.import_module("." + name, __name__)
     if name in _HOME_OF:
         value = getattr(importlib.import_module("." + _HOME_OF[name], __name__), name)
     else:
@@ -64,7 +74,15 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> type[Optimizer]: ...
+
+else:
+    __getattr__ = _load
+
+
 def __dir__() -> list[str]:
     from .rules import ROLL
 
-    return sorted([*_HOME_OF, *ROLL, "schedules", "__version__"])
+    return sorted([*_HOME_OF, *ROLL, "rules", "schedules", "__version__"])

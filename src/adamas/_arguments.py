@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -131,8 +130,8 @@ class Arguments:
         for name, function in self.rule.derived.items():
             if bool(function(hyper)) != self.derived[name]:
                 raise ValueError(
-                    f"{self.rule.name}: this change would need another form of the rule ({name}={not self.derived[name]}) "
-                    "with other state. Make a new optimizer with it."
+                    f"{self.rule.name}: this change would need another form of the rule "
+                    f"({name}={not self.derived[name]}) with other state. Make a new optimizer with it."
                 )
 
     def _choice(self, name: str, allowed: tuple[object, ...]) -> object:
@@ -148,7 +147,7 @@ class Arguments:
         if callable(value):
             raise TypeError(f"{name}={shown(value)} must be a positive number; it takes no schedule.")
         number = checked(LIMITS[name], value)
-        assert isinstance(number, float) and math.isfinite(number)
+        assert isinstance(number, float)
         return number
 
     def _overrides(self, overrides: object) -> dict[str, dict[str, Any]]:
@@ -161,6 +160,10 @@ class Arguments:
         for pattern, values in overrides.items():
             if not isinstance(pattern, str) or not isinstance(values, Mapping):
                 raise TypeError(f"overrides: {shown(pattern)}: {shown(values)} must be a text pattern and a dict.")
+            if "|" in pattern:
+                raise ValueError(
+                    f"overrides: the pattern {pattern!r} has a '|', which parts patterns in saved states; use '?'."
+                )
             expanded = self.expand(values)
             reject_unknown(expanded, known, f"overrides[{pattern!r}]")
             out[pattern] = {n: checked(known[n], v) for n, v in expanded.items()}

@@ -32,6 +32,7 @@ class Tree:
         self.gradients: list[Any] = []
         self.floats: list[tuple[Any, Any, int]] = []
         self._open: set[int] = set()
+        self._places: set[tuple[int, Any]] = set()
         self._walk(parameters, gradients, "", None, None)
         seen: dict[str, int] = {}
         for name in self.names:
@@ -80,7 +81,8 @@ class Tree:
             )
         if len(p) != len(g):
             raise ValueError(
-                f"there are {len(p)} parameters{_at(path)} but {len(g)} gradients; pass one gradient for each parameter."
+                f"there are {len(p)} parameters{_at(path)} but {len(g)} gradients; "
+                "pass one gradient for each parameter."
             )
         yield from ((k, a, b) for k, (a, b) in enumerate(zip(p, g, strict=True)))
 
@@ -97,6 +99,11 @@ class Tree:
             raise TypeError(
                 f"parameter {path!r} is a number, its gradient {type(g).__name__} {shown(g, 40)}; pass a number."
             )
+        if (id(container), key) in self._places:
+            raise ValueError(
+                f"parameter {path!r}: its container appears twice; each number must be updated once. Copy one."
+            )
+        self._places.add((id(container), key))
         self.floats.append((container, key, len(self.parameters)))
         return np.array(p, dtype), np.array(g, dtype)
 

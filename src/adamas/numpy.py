@@ -32,8 +32,7 @@ class Optimizer:
     rule: ClassVar[Rule]
 
     def __init__(self, *args: Any, **kwargs: Any):
-        arguments = Arguments(self.rule, type(self).__name__, args, kwargs)
-        self._setup(arguments)
+        self._setup(Arguments(self.rule, type(self).__name__, args, kwargs))
 
     def _setup(self, arguments: Arguments) -> None:
         set_ = super().__setattr__
@@ -113,19 +112,21 @@ class Optimizer:
     def __setattr__(self, name: str, value: Any) -> None:
         engine: Engine = self._engine
         with engine.lock:
-            updates = self._arguments.expand({name: value})
-            settings = engine.groups[0].settings
+            updates, settings = self._arguments.expand({name: value}), engine.groups[0].settings
             if not set(updates) <= set(settings.values):
                 allowed = [*settings.values, *(["betas"] if "beta2" in settings.values else [])]
                 reason = "is fixed at construction" if name in self._arguments.values else "is no hyper-parameter"
                 raise AttributeError(f"{type(self).__name__}.{name} {reason}; may be assigned: {', '.join(allowed)}.")
             ready = {n: checked(settings.declared[n], v) for n, v in updates.items()}
             self._arguments.check_derived({**settings.values, **ready})
-            for patterns, index in self._groups.items():
-                own = {n for pattern in patterns for n in self._arguments.overrides[pattern]}
-                for n, v in ready.items():
-                    if n not in own:
-                        engine.groups[index].settings.set(n, v)
+            self._assign(ready)
+
+    def _assign(self, values: Mapping[str, Any]) -> None:
+        """Set checked hyper-parameters in every group that does not override them."""
+        for patterns, index in self._groups.items():
+            own = {n for pattern in patterns for n in self._arguments.overrides[pattern]}
+            for n in values.keys() - own:
+                self._engine.groups[index].settings.set(n, values[n])
 
     def _group_of(self, name: str) -> int:
         overrides = self._arguments.overrides
@@ -178,8 +179,7 @@ class Optimizer:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self._setup(Arguments(self.rule, type(self).__name__, (), state["arguments"]))
-        for name, value in state["hyper"].items():
-            setattr(self, name, value)
+        self._assign(state["hyper"])
         self.load_state_dict(state["state"])
 
     def __repr__(self) -> str:

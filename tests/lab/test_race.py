@@ -15,11 +15,12 @@ from small_race import GRID, SEEDS, STEPS, SmallRace
 from adamas.lab import LabError, compare
 from adamas.lab.errors import InputError
 from adamas.lab.problems import get_problem
-from adamas.lab.race import Settings, default_folder
+from adamas.lab.race import Settings, default_folder, settings_to_dict
 from adamas.lab.records import Run, read_runs
 from adamas.lab.statistics import median, steps_to_target
 
 TIMES = {"step_ns"}
+T0_TARGETS = get_problem("t0-bowl").targets
 
 
 def of(race: SmallRace, **wanted: Any) -> list[Run]:
@@ -208,6 +209,23 @@ def test_a_rule_that_raises_ends_the_race_and_keeps_its_records(
 def test_settings_refuse(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
         Settings(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "expected"),
+    [(("sgd", "lion"), None, "SGD"), (("sgd", "adam"), None, "Adam"), (("adam", "lion"), "LION", "Lion")],
+)
+def test_reference(names: tuple[str, ...], wanted: str | None, expected: str) -> None:
+    facts = settings_to_dict(Settings(("t0-bowl",), names, reference=wanted))
+    assert facts["reference"] == expected
+
+
+def test_another_reference_is_what_the_others_are_compared_with(tmp_path: Path) -> None:
+    done = compare("t0-bowl", optimizers=["adam", "lion"], reference="lion", steps=6, seeds=5, lr_grid=[0.1],
+                   out=tmp_path / "r", quiet=True)  # fmt: skip
+    cells = done.summary["problems"]["t0-bowl"]["columns"]["tuned"]
+    assert cells["Lion"]["against"] is None
+    assert set(cells["Adam"]["against"]) == {"valid_loss", "train_loss", *(f"steps_to_{t:g}" for t in T0_TARGETS)}
 
 
 def test_default_folder_names_problem_and_time(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_manifest_schema(race: SmallRace) -> None:
     assert manifest["status"] == "complete"
     assert manifest["command"] == (
         f"adamas compare digits-softmax t0-bowl --optimizers SGD,Adam,{race.rule_file}:plain "
-        f"--steps {STEPS} --seeds {SEEDS} --seed 0 --lr-grid 0.003,0.03,0.3 --reference Adam"
+        f"--steps {STEPS} --seeds {SEEDS} --seed 0 --lr-grid 0.003,0.03,0.3"
     ).replace("Adam,", "adam,", 1)
     settings = manifest["settings"]
     assert settings["evaluation_seeds"] == list(range(SEEDS))

@@ -132,3 +132,26 @@ def test_comparison_can_fail() -> None:
     assert not same_bits(a, b)
     assert not same_bits(np.array([0.0]), np.array([-0.0]))
     assert not same_bits(np.array([np.nan]), np.array([1.0]))
+
+
+def test_late_workers_find_nothing_to_do() -> None:
+    """A worker that wakes after its kernel has ended must not take tasks of the next one.
+
+    Each step runs three kernels over one set of tensors (norm, count of the mask, step), so that late workers abound.
+    """
+    rng = np.random.default_rng(4)
+    p = rng.standard_normal(150_000)
+    gs = [rng.standard_normal(150_000) for _ in range(4)]
+    before = adamas.get_num_threads()
+    out = []
+    try:
+        for number in (1, 2, 5):
+            adamas.set_num_threads(number)
+            opt, x = adamas.Adam(cautious=True, clip_norm=1.0), p.copy()
+            for k in range(200):
+                opt.step(x, gs[k % 4])
+            out.append(x)
+    finally:
+        adamas.set_num_threads(before)
+    assert same_bits(out[0], out[1])
+    assert same_bits(out[0], out[2])

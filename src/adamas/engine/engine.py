@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import struct
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,12 +20,13 @@ from .errors import PerformanceWarning
 from .hyper import Settings
 from .plan import Row, check
 from .step import Shape
+from .storage import is_placed, state_like
 from .survey import Sum, coefficient
 
 Array = NDArray[Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Around:
     """Numbers of the step around a rule that hold for all groups; None where a thing is not asked for."""
 
@@ -34,12 +37,12 @@ class Around:
     clip_norm: float | None = None
     nonfinite: str = "propagate"
 
-    @property
+    @cached_property
     def surveys(self) -> bool:
         """Whether gradients must be read before the step."""
         return self.nonfinite != "propagate" or self.clip_norm is not None or self.clip_tensor_norm is not None
 
-    @property
+    @cached_property
     def numbers(self) -> tuple[float, float]:
         """`grad_scale` with the sign of maximize, and `clip_value`."""
         return (-self.grad_scale if self.maximize else self.grad_scale), self.clip_value or math.inf
@@ -67,7 +70,7 @@ class Plan(Protocol):
         ...
 
     def scalars(self, inputs: Sequence[tuple[float, ...]]) -> list[dict[str, float]]:
-        """Compute each group's per-step scalars; returns the new scalar slots. Changes no state."""
+        """Compute each group's per-step scalars; returns the new scalar slots, if the rule has any."""
         ...
 
     def run(self, coefficients: float | Sequence[float]) -> bool:
@@ -166,8 +169,8 @@ class Engine:
         met = plan.run(coefficients)
         self.plan = plan if plan.lasting else None
         self.t += 1
-        for group, new in zip(self.groups, new_scalars, strict=True):
-            if new:
+        if new_scalars:
+            for group, new in zip(self.groups, new_scalars, strict=True):
                 group.scalar_state = new
         if met:
             self.counters["nonfinite"] += 1
@@ -235,24 +238,32 @@ class Engine:
     def ensure_state(self, row: Row, group: int) -> dict[str, Array]:
         """The slots of a row in its memory layout, made at their start values if new."""
         held = self.state.get(row.name)
-        if held is None:
-            held = {}
-            for slot in self.resolved.slots:
-                array = np.empty_like(row.work_p, dtype=row.format.compute_dtype, subok=False)
-                array.fill(self.start(slot.start, self.groups[group]))
-                held[slot.name] = array
-        else:
-            held = {n: self._laid_out(a, row) for n, a in held.items()}
-        self.state[row.name] = held
-        return held
+        dtype = row.format.compute_dtype
+        slots = {}
+        for place, slot in enumerate(self.resolved.slots):
+            old = held[slot.name] if held else None
+            if old is not None and (is_placed(old, row.work_p, dtype, place) if row.dense else old.dtype == dtype):
+                slots[slot.name] = old
+                continue
+            new = state_like(row.work_p, dtype, place)
+            if old is None:
+                new.fill(self.start(slot.start, self.groups[group]))
+            else:
+                np.copyto(new, old, casting="same_kind")
+            slots[slot.name] = new
+        self.state[row.name] = slots
+        return slots
 
-    @staticmethod
-    def _laid_out(a: Array, row: Row) -> Array:
-        like = np.empty_like(row.work_p, dtype=row.format.compute_dtype, subok=False)
-        if a.dtype == like.dtype and a.strides == like.strides:
-            return a
-        np.copyto(like, a, casting="same_kind")
-        return like
+
+ARITHMETIC = (ArithmeticError, ValueError, TypeError, struct.error)  # what a scalar part may raise on bad numbers
+
+
+def scalar_error(engine: Engine, error: Exception) -> ValueError:
+    """Arithmetic that failed, as an error that names the rule."""
+    return ValueError(
+        f"{engine.resolved.rule.name}: its per-step scalars cannot be computed at step {engine.t + 1} ({error}). "
+        "A hyper-parameter or schedule has a value that the formula does not admit."
+    )
 
 
 _live: weakref.WeakSet[Engine] = weakref.WeakSet()

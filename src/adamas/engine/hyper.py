@@ -37,7 +37,11 @@ def checked(hyper: Hyper, value: object) -> Setting:
                 "(see adamas.schedules)."
             )
         value = number
-    return in_range(hyper, float(value))
+    try:
+        number = float(value)
+    except OverflowError:  # a huge whole number
+        number = math.inf
+    return in_range(hyper, number)
 
 
 def in_range(hyper: Hyper, value: float, where: str = "") -> float:
@@ -95,7 +99,7 @@ class Settings:
         result: Any = schedule(step)
         try:
             number = float(result)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         where = f" from the schedule at step {step}"
         if isinstance(result, (str, bytes)) or not math.isfinite(number):

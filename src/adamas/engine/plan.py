@@ -131,8 +131,8 @@ def _check_pair(name: str, p: Any, g: Any) -> None:
         )
     if not p.flags.writeable:
         raise ValueError(f"{label} is read-only; a step changes it in place. Pass a writeable copy: p.copy().")
-    if any(s == 0 and n > 1 for s, n in zip(p.strides, p.shape, strict=True)):
-        raise ValueError(f"{label} repeats memory (stride 0); a step cannot change it in place. Pass p.copy().")
+    if _repeats(p):
+        raise ValueError(f"{label} has elements that share memory; each must be updated once. Pass p.copy().")
     if g is None:
         raise TypeError(f"{label} has gradient None; pass an array of zeros, or leave the parameter out of both.")
     if type(g) not in ARRAY_TYPES:
@@ -149,6 +149,21 @@ def _check_pair(name: str, p: Any, g: Any) -> None:
         raise ValueError(
             f"{label} has shape {p.shape}, its gradient {g.shape}; they must be equal (nothing is broadcast)."
         )
+
+
+def _repeats(a: Array) -> bool:
+    """Whether two elements overlap, as in broadcast arrays and sliding windows."""
+    if a.flags.c_contiguous or a.flags.f_contiguous:
+        return False
+    end = a.itemsize
+    for stride, n in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n > 1):
+        if stride < end:
+            break
+        end = stride * (n - 1) + end
+    else:
+        return False
+    places = sum(np.ix_(*(np.arange(n) * s for s, n in zip(a.strides, a.shape, strict=True))), np.int64(0))
+    return a.size > 0 and int(np.diff(np.sort(places, axis=None)).min()) < a.itemsize
 
 
 def _bounds(a: Array) -> tuple[int, int]:

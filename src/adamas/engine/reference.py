@@ -31,7 +31,8 @@ def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
     def where(condition: Any, a: Any, b: Any) -> Any:
         if isinstance(condition, bool) and all(isinstance(v, (int, float)) for v in (a, b)):
             return a if condition else b
-        return np.where(condition, np.asarray(a, dtype), np.asarray(b, dtype))
+        a, b = (np.asarray(v).astype(dtype, casting="same_kind", copy=False) for v in (a, b))  # refuses complex numbers
+        return np.where(condition, a, b)
 
     return {"sqrt": sqrt, "abs": abs, "where": where, "exp": VOCABULARY["exp"], "log": VOCABULARY["log"]}
 

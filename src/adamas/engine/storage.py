@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,40 @@ FORMATS = {
     "float16": Format("float16", "float32", 2),
     "bfloat16": Format("bfloat16", "float32", 2),
 }
+
+
+PAGE, LINE, LARGE = 4096, 64, 32_768
+
+
+def state_like(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> NDArray[Any]:
+    """An uninitialised array of p's shape and memory order for a state slot.
+
+    A large one begins on a cache line a quarter page (times place + 1) after p's place in its page: processors take
+    a load for one that depends on a store just before when their addresses agree in the last 12 bits; in cache this
+    cost a third of the speed.
+
+    Args:
+        p: dense parameter.
+        dtype: of the slot.
+        place: index of the slot, from 0.
+    """
+    if p.size * dtype.itemsize < LARGE:
+        return np.empty_like(p, dtype=dtype, subok=False)
+    memory = np.empty(p.size * dtype.itemsize + PAGE, np.uint8)
+    start = (_wanted(p, place) - memory.ctypes.data) % PAGE
+    strides = tuple(s // p.itemsize * dtype.itemsize for s in p.strides)
+    return np.ndarray(p.shape, dtype, memory, start, strides)
+
+
+def is_placed(a: NDArray[Any], p: NDArray[Any], dtype: np.dtype[Any], place: int) -> bool:
+    """Whether a slot lies as `state_like` would lay it."""
+    if a.dtype != dtype or any(x * p.itemsize != y * dtype.itemsize for x, y in zip(a.strides, p.strides, strict=True)):
+        return False
+    return a.nbytes < LARGE or (a.ctypes.data - _wanted(p, place)) % PAGE == 0
+
+
+def _wanted(p: NDArray[Any], place: int) -> int:
+    return int((p.ctypes.data + (place + 1) * PAGE // 4) // LINE * LINE)
 
 
 def format_of(dtype: np.dtype[Any]) -> Format | None:

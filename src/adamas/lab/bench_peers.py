@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import adamas
 from adamas.engine.reference import bind
 from adamas.numpy import Optimizer
 
-Shapes = Sequence[tuple[int, ...]]
+Shapes = tuple[tuple[int, ...], ...]
 
 
 @dataclass
@@ -62,8 +63,9 @@ def kernel_step(shapes: Shapes) -> Contestant:
     plan = opt._engine.plan
     assert plan is not None
     (segment,) = plan.segments
+    kernel = segment.kernels["run"]
     return Contestant(
-        "adamas kernel", lambda: (gradients, segment.list.run(segment.module.run)), lambda: float(parameters[0].flat[0])
+        "adamas kernel", lambda: (gradients, segment.list.run(kernel)), lambda: float(parameters[0].flat[0])
     )
 
 
@@ -90,7 +92,7 @@ def tutorial_step(shapes: Shapes) -> Contestant:
     """The tutorials' loop: Adam's formula as NumPy executes it, operation by operation, on whole arrays."""
     (p,), (g,) = _arrays(shapes)
     formula = bind(adamas.Adam.rule.function, p.dtype)
-    held = {"p": p, "m": np.zeros_like(p), "v": np.zeros_like(p), "t": 0}
+    held: dict[str, Any] = {"p": p, "m": np.zeros_like(p), "v": np.zeros_like(p), "t": 0}
 
     def step() -> None:
         held["t"] += 1
@@ -107,7 +109,7 @@ def copy_step(shapes: Shapes) -> Contestant:
     threads = adamas.get_num_threads()
     pool = ThreadPoolExecutor(threads)
     bounds = np.linspace(0, p.size, threads + 1).astype(int).tolist()
-    parts = [tuple(a[low:high] for a in (p, g, m, v)) for low, high in _pairs(bounds)]
+    parts = [tuple(a[low:high] for a in (p, g, m, v)) for low, high in pairwise(bounds)]
     kernel = _copy_kernel()
 
     def step() -> None:
@@ -115,10 +117,6 @@ def copy_step(shapes: Shapes) -> Contestant:
 
     step()
     return Contestant("copy kernel, same bytes", step, lambda: float(p.flat[0]))
-
-
-def _pairs(bounds: Sequence[int]) -> Iterator[tuple[int, int]]:
-    return zip(bounds[:-1], bounds[1:], strict=True)
 
 
 @cache
@@ -132,18 +130,16 @@ def _copy_kernel() -> Callable[..., None]:
             m[i] = m[i] - g[i]
             v[i] = g[i] - v[i]
 
-    return touch  # type: ignore[no-any-return]
+    return touch
 
 
-GPT2: tuple[tuple[int, ...], ...] = (
-    (50257, 768), (1024, 768),
-    *((768,), (768,), (768, 2304), (2304,), (768, 768), (768,), (768,), (768,), (768, 3072), (3072,), (3072, 768), (768,)) * 12,
-    (768,), (768,),
-)  # fmt: skip
-"""Parameter shapes of GPT-2 124M."""
+_NORM: Shapes = ((768,), (768,))
+_BLOCK: Shapes = (*_NORM, (768, 2304), (2304,), (768, 768), (768,), *_NORM, (768, 3072), (3072,), (3072, 768), (768,))
+GPT2: Shapes = ((50257, 768), (1024, 768), *_BLOCK * 12, *_NORM)
+"""Parameter shapes of GPT-2 124M: embeddings, 12 blocks (norm, attention, norm, feed-forward), norm."""
 
 
-def resnet50() -> tuple[tuple[int, ...], ...]:
+def resnet50() -> Shapes:
     """Parameter shapes of ResNet-50."""
     shapes: list[tuple[int, ...]] = [(64, 3, 7, 7), (64,), (64,)]
     inward = 64

@@ -55,4 +55,5 @@ def adamas() -> None:
     """Adam and its family: races, regressions, surfaces, tables.
 
     Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a run failed, 2 wrong usage.
+    Completion of the shell: eval "$(_ADAMAS_COMPLETE=bash_source adamas)", or zsh_source, fish_source.
     """

@@ -50,13 +50,7 @@ Examples:
     metavar="LIST",
     help="Learning rates tried for every optimizer.  [default: " + ",".join(f"{rate:g}" for rate in DEFAULT_GRID) + "]",
 )
-@click.option(
-    "--reference",
-    default="Adam",
-    show_default=True,
-    metavar="NAME",
-    help="What the others are compared with.",
-)
+@click.option("--reference", metavar="NAME", help="What the others are compared with.  [default: Adam, else the first]")
 @seed_option
 @out_option
 @overwrite_option
@@ -69,7 +63,7 @@ def compare(
     steps: int | None,
     seeds: int,
     lr_grid: str | None,
-    reference: str,
+    reference: str | None,
     seed: int,
     out: Path | None,
     overwrite: bool,

@@ -38,7 +38,7 @@ def compare(
     seeds: int = 10,
     seed: int = 0,
     lr_grid: Sequence[float] = DEFAULT_GRID,
-    reference: str = "Adam",
+    reference: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     quiet: bool = False,
@@ -52,7 +52,7 @@ def compare(
         seeds: Number of seeds reported, 5 or more.
         seed: The first of them, 0 or more.
         lr_grid: Learning rates tried for every optimizer beside its published default, positive.
-        reference: What the others are compared with.
+        reference: What the others are compared with, one of the optimizers; None: Adam, or the first.
         out: Folder to write; None makes runs/<problem>-<time>.
         overwrite: Write into a folder that holds files.
         quiet: No progress on stderr.
@@ -77,10 +77,6 @@ def command_line(settings: Settings) -> str:
     if settings.steps is not None:
         words += ["--steps", str(settings.steps)]
     words += ["--seeds", str(settings.seeds), "--seed", str(settings.seed)]
-    words += [
-        "--lr-grid",
-        ",".join(f"{rate:g}" for rate in settings.lr_grid),
-        "--reference",
-        settings.reference,
-    ]
+    words += ["--lr-grid", ",".join(f"{rate:g}" for rate in settings.lr_grid)]
+    words += [] if settings.reference is None else ["--reference", settings.reference]
     return shlex.join(words)

@@ -147,7 +147,7 @@ def _ecdf(runs: Sequence[Run], problem: dict[str, Any], look: Look) -> Any:
                 end = shares[-1]
                 axis.step([1, *reached, problem["steps"]], [*shares, end], where="post", label=label, **how)
             axis.set_xscale("log")
-            axis.set_xlim(1, problem["steps"])
+            axis.set_xlim(1, max(2, problem["steps"]))
             plain_log(axis.xaxis)
             axis.set_ylim(0, 1.02)
             axis.set_xlabel("step")

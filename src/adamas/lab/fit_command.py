@@ -38,6 +38,11 @@ Examples:
 """
 
 
+ORDER = (
+    "model", "optimizer", "lr", "batch_size", "tol", "steps", "epochs", "drop", "skip_missing", "seed",
+)  # fmt: skip
+
+
 @click.command(name="fit", epilog=EXAMPLES)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="Column to predict.")
@@ -174,7 +179,8 @@ def _rate(lr: Any) -> str:
 def command_line(data: Path, target: str, options: dict[str, Any]) -> str:
     """The command that makes the same fit."""
     words = ["adamas", "fit", str(data), "--target", target]
-    for name, value in options.items():
+    for name in ORDER:
+        value = options[name]
         flag = "--" + name.replace("_", "-")
         if value is True:
             words.append(flag)

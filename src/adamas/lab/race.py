@@ -20,7 +20,7 @@ from .runfolder import RunFolder
 from .selection import judge
 from .trial import Trial, run_trial
 
-DEFAULT_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
+DEFAULT_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 MIN_SEEDS = 5
 TUNING_SEEDS = 3
 TUNING_SEED_OFFSET = 1_000_000
@@ -37,7 +37,7 @@ class Settings:
         seeds: Number of evaluation seeds, 5 or more.
         seed: First evaluation seed, 0 to 999 999 together with the others.
         lr_grid: Learning rates tried for every optimizer, beside its published default.
-        reference: Optimizer that the others are compared with; the first one if it does not run.
+        reference: Label of the optimizer that the others are compared with; None: Adam if it runs, else the first.
     """
 
     problems: tuple[str, ...] = DEFAULT_PROBLEMS
@@ -46,7 +46,7 @@ class Settings:
     seeds: int = 10
     seed: int = 0
     lr_grid: tuple[float, ...] = DEFAULT_GRID
-    reference: str = "Adam"
+    reference: str | None = None
 
     def __post_init__(self) -> None:
         if not self.problems or not self.optimizers:
@@ -198,6 +198,15 @@ def _warm_up(problem: Problem, entrants: Sequence[Entrant]) -> None:
             continue
 
 
+def _reference(wanted: str | None, labels: list[str]) -> str:
+    if wanted is None:
+        return "Adam" if "Adam" in labels else labels[0]
+    for label in labels:
+        if label.lower() == wanted.lower():
+            return label
+    raise InputError(f"--reference {wanted}: not among the optimizers; choose one of: {', '.join(labels)}")
+
+
 def default_folder(problems: Sequence[str], parent: Path = Path("runs")) -> Path:
     """runs/<problem>-<timestamp>, with a number added if it exists."""
     name = problems[0] if len(problems) == 1 else _common(problems)
@@ -219,6 +228,7 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
     problems = [get_problem(name) for name in settings.problems]
     return {
         **dataclasses.asdict(settings),
+        "reference": _reference(settings.reference, [e.label for e in entrants]),
         "evaluation_seeds": list(settings.evaluation_seeds),
         "tuning_seeds": list(settings.tuning_seeds),
         "selection": "lowest median validation loss (surfaces: value of f) at the end over the tuning seeds",

@@ -92,21 +92,16 @@ def get_entrant(spec: str) -> Entrant:
     """Look an optimizer up by name or as FILE.py:RULE.
 
     Raises:
-        InputError: Unknown name, file that cannot be loaded, or a rule without a learning rate.
+        InputError: Unknown name, or a file or rule that cannot be used.
     """
     file, colon, _ = spec.rpartition(":")
     if colon and file.endswith(".py") and not Path(file).is_file():
         raise InputError(f"optimizer {spec!r}: there is no file {file!r}; give FILE.py:RULE with a path that exists")
     try:
         made = adamas.get(spec)
-        hyper = made().hyper
+        made()
     except Exception as error:
         raise InputError(f"optimizer {spec!r}: {error}") from error
-    if "lr" not in hyper:
-        raise InputError(
-            f"optimizer {spec!r} has the hyper-parameters {', '.join(hyper) or '(none)'} but no lr; "
-            "a race tunes the learning rate, so give the rule one"
-        )
     return Entrant(made.__name__, spec if colon else made.__name__, made)
 
 

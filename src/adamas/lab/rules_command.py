@@ -29,6 +29,7 @@ def rules(as_json: bool) -> None:
     """The family's table, generated from the roll: what each optimizer is and costs.
 
     A name with W appended is the same rule with decoupled weight decay.
+
     Exit code: 0.
     """
     facts = family()

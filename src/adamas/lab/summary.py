@@ -53,7 +53,7 @@ def summarise(runs: Sequence[Run], settings: dict[str, Any]) -> dict[str, Any]:
         settings: `settings` of the manifest.
     """
     labels = list(dict.fromkeys(run.heading.optimizer for run in runs))
-    reference = next((x for x in labels if x.lower() == str(settings["reference"]).lower()), labels[0])
+    reference = settings["reference"]
     problems = {}
     for name, facts in settings["problem_facts"].items():
         own = [run for run in runs if run.heading.problem == name]

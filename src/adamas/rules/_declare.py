@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any, overload
 
 from ._program import Program, RuleError, Value, build
+from ._vocabulary import VOCABULARY
 
 DECAYS = ("coupled", "decoupled", "independent")
 
@@ -82,6 +84,13 @@ GLOSSARY = {
     )
 }
 WEIGHT_DECAY = GLOSSARY["weight_decay"]
+RESERVED = frozenset(
+    "betas decay maximize grad_scale clip_value clip_tensor_norm clip_norm cautious nonfinite overrides backend "
+    "rule step hyper counters last_norm state_dict load_state_dict reset "  # attributes of every optimizer
+    "i seen tally int32 int64 range coefficient keep_scale agreement".split()  # words of kernels
+)
+"""Names that parameters of a rule cannot have; nor can they begin as `RESERVED_STARTS`."""
+RESERVED_STARTS = ("_", "at_", "load_", "store_")
 
 
 @dataclass(frozen=True)
@@ -152,6 +161,11 @@ class Resolved:
     outputs: Mapping[str, Value]
 
 
+def _label(function: Callable[..., Any], name: str) -> str:
+    code = function.__code__
+    return f"{code.co_filename}, line {code.co_firstlineno}, rule {name!r}"
+
+
 @cache
 def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     arrays = [s for s in rule.slots if not s.scalar]
@@ -161,7 +175,8 @@ def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     expected = 1 + len(rule.slots)
     if len(program.outputs) != expected:
         raise RuleError(
-            f"rule {rule.name!r} returns {len(program.outputs)} value(s); it must return p and every slot in order: "
+            f"{_label(rule.function, rule.name)} returns {len(program.outputs)} value(s); it must return p and every slot "
+            f"in order: "
             f"{', '.join(['p', *(s.name for s in rule.slots)])}"
         )
     outputs = dict(zip(["p", *(s.name for s in rule.slots)], program.outputs, strict=True))
@@ -169,7 +184,8 @@ def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
         scalar = any(s.name == name for s in scalars)
         if value.kind == "static" or value.boolean or (scalar and value.kind != "scalar"):
             raise RuleError(
-                f"rule {rule.name!r}: what it returns for {name!r} is no {'scalar' if scalar else 'number'}"
+                f"{_label(rule.function, rule.name)}: what it returns for {name!r} is no "
+                f"{'scalar' if scalar else 'number'}"
             )
 
     def used(slot: Slot) -> bool:
@@ -262,43 +278,56 @@ def _declare(
     facts: Mapping[str, str],
 ) -> Rule:
     """See `rule`."""
-    if not inspect.isfunction(function):
-        raise RuleError(f"a rule must be a plain function, not {type(function).__name__}")
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+        raise RuleError(f"a rule must be a plain `def` function, not {function!r}")
     title = name or function.__name__
+    label = _label(function, title)
+    if not title.isidentifier():
+        raise RuleError(f"{label}: name={title!r} must be an identifier; it names the class and its kernel's file")
     state: list[Slot] = []
     numbers: list[Hyper] = []
     options: dict[str, tuple[object, ...]] = {}
     parameters = list(inspect.signature(function).parameters.values())
     if [q.name for q in parameters[:2]] != ["p", "g"]:
-        raise RuleError(f"rule {title!r}: the first two parameters must be p and g")
+        raise RuleError(f"{label}: the first two parameters must be p and g")
     for q in parameters[2:]:
         if q.kind in (q.VAR_POSITIONAL, q.VAR_KEYWORD):
-            raise RuleError(f"rule {title!r}: *{q.name} is not allowed; name every slot and hyper-parameter")
+            raise RuleError(f"{label}: *{q.name} is not allowed; name every slot and hyper-parameter")
         if q.name == WEIGHT_DECAY.name:
-            raise RuleError(f"rule {title!r}: weight_decay belongs to the step around every rule; leave it out")
+            raise RuleError(f"{label}: weight_decay belongs to the step around every rule; leave it out")
+        word = q.name in VOCABULARY and not isinstance(q.default, (bool, str))
+        if word or q.name in RESERVED or q.name.startswith(RESERVED_STARTS):
+            raise RuleError(f"{label}: the name {q.name!r} has a meaning of its own here; choose another")
+        if q.name == "t" and q.default is not q.empty:
+            raise RuleError(f"{label}: t is the step count (1 at the first step) and takes no default")
         if q.default is q.empty:
             if q.name != "t":
                 state.append(replace(slots.get(q.name, Slot(q.name)), name=q.name))
         elif isinstance(q.default, (bool, str)):
             if q.name not in derived:
                 if isinstance(q.default, str) and q.name not in choices:
-                    raise RuleError(f"rule {title!r}: the text option {q.name!r} needs choices={{{q.name!r}: (...)}}")
+                    raise RuleError(f"{label}: the text option {q.name!r} needs choices={{{q.name!r}: (...)}}")
                 allowed: tuple[object, ...] = (False, True) if isinstance(q.default, bool) else choices[q.name]
                 options[q.name] = (q.default, *(a for a in allowed if a != q.default))
         elif isinstance(q.default, (int, float)):
             known = hyper.get(q.name, GLOSSARY.get(q.name, Hyper(q.name)))
             numbers.append(replace(known, name=q.name, default=float(q.default)))
         else:
-            raise RuleError(f"rule {title!r}: the default of {q.name!r} must be a number, a bool or a text")
+            raise RuleError(f"{label}: the default of {q.name!r} must be a number, a bool or a text")
     if "lr" not in [h.name for h in numbers]:
-        raise RuleError(f"rule {title!r} needs a hyper-parameter lr (a parameter with a default: `lr=1e-3`)")
+        raise RuleError(f"{label} needs a hyper-parameter lr (a parameter with a default: `lr=1e-3`)")
+    texts, switches = ({q.name for q in parameters if isinstance(q.default, kind)} for kind in (str, bool))
     unknown = (set(slots) - {s.name for s in state}) | (set(hyper) - {h.name for h in numbers})
+    unknown |= (set(choices) - texts) | (set(derived) - switches)
     if unknown:
-        raise RuleError(f"rule {title!r}: {sorted(unknown)} are declared but are not parameters of the function")
+        raise RuleError(f"{label}: {sorted(unknown)} are declared but are not parameters of the function")
     if decay not in DECAYS:
-        raise RuleError(f"rule {title!r}: {decay=} must be one of {DECAYS}")
+        raise RuleError(f"{label}: {decay=} must be one of {DECAYS}")
     made = Rule(title, function, tuple(state), tuple(numbers), options, derived, decay, weight_decay, **facts)
-    defaults = {n: values[0] for n, values in options.items()}
-    hyper_defaults = {h.name: h.default for h in numbers}
-    made.resolve(defaults | {n: bool(f(hyper_defaults)) for n, f in derived.items()})  # raises at definition
+    for h in (*numbers, replace(WEIGHT_DECAY, default=weight_decay)):
+        if not h.admits(h.default):
+            raise RuleError(f"{label}: the default {h.name}={h.default!r} lies outside {h.range}")
+    every = {**options, **dict.fromkeys(derived, (False, True))}
+    for chosen in itertools.product(*every.values()):
+        made.resolve(dict(zip(every, chosen, strict=True)))  # raises at definition, whatever form has the fault
     return made

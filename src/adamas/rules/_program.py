@@ -2,7 +2,7 @@
 
 The program has two parts. Whatever depends only on hyper-parameters and the step count is the *scalar part*:
 it runs once per step in float64. What touches `p`, `g` or a state slot is the *element part*: it holds names
-of elements and of hoisted scalars (`s0`, `s1`, ...), no literal, so a back end gives it one type throughout.
+of elements and of hoisted scalars (`_s0`, `_s1`, ...), no literal, so a back end gives it one type throughout.
 This is the meaning that NumPy itself gives to the function: a Python float meets an array and is rounded once.
 """
 
@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from ._term import is_term
@@ -125,6 +127,13 @@ def append(program: Program, function: Callable[..., Any], arguments: Mapping[st
     return [translator.bind("out", part) for part in parts]
 
 
+def _number(value: float) -> ast.expr:
+    """A constant as an expression: a negative one is an operation, as it would be in source text."""
+    plain = value if type(value) is int else float(value)
+    return ast.UnaryOp(ast.USub(), ast.Constant(-plain)) if plain < 0 else ast.Constant(plain)
+
+
+@cache
 class _Source:
     """The text of a function and where its lines stand, for messages."""
 
@@ -138,9 +147,13 @@ class _Source:
                 "Define the rule in a file or a notebook cell, not through exec or standard input."
             ) from error
         self.file = inspect.getsourcefile(self.function) or "?"
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        try:
+            tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        except SyntaxError:  # a lambda within a longer expression
+            tree = ast.Pass()
         if not isinstance(tree, ast.FunctionDef):
-            raise RuleError(f"rule {function.__name__!r} must be a plain `def` function. {ALLOWED}")
+            where = f"{self.file}, line {self.first}"
+            raise RuleError(f"{where}: rule {function.__name__!r} must be a plain `def` function. {ALLOWED}")
         self.tree = tree
 
     def error(self, node: ast.AST, what: str) -> RuleError:
@@ -204,10 +217,10 @@ class _Translator:
         assert value.node is not None
         program = self.program
         if value.kind == "scalar":
-            target = f"c{len(program.scalar_lines)}_{name}"
+            target = f"_c{len(program.scalar_lines)}_{name}"
             program.scalar_lines.append((target, ast.unparse(value.node)))
         else:
-            target = f"e{len(program.element_lines)}_{name}"
+            target = f"_e{len(program.element_lines)}_{name}"
             program.element_lines.append((target, value.node))
         return Value(value.kind, ast.Name(target), boolean=value.boolean)
 
@@ -271,7 +284,7 @@ class _Translator:
             return self.env[name]
         constant = self.globals.get(name)
         if isinstance(constant, (int, float)) and not isinstance(constant, bool):
-            return Value("scalar", ast.Constant(constant))
+            return Value("scalar", _number(constant))
         raise self.source.error(node, f"the name {name!r} is neither a parameter of the rule nor assigned before")
 
     def combine(self, place: ast.AST, make: Callable[..., ast.expr], *parts: Value, boolean: bool = False) -> Value:
@@ -282,7 +295,7 @@ class _Translator:
         return Value("element", make(*(self.as_element(part) for part in parts)), boolean=boolean)
 
     def as_element(self, value: Value) -> ast.expr:
-        """The node of a value inside the element part: scalars are hoisted to a name `s<k>`."""
+        """The node of a value inside the element part: scalars are hoisted to a name `_s<k>`."""
         assert value.node is not None
         if value.kind == "element":
             return value.node
@@ -290,7 +303,7 @@ class _Translator:
         for target, known in program.scalar_lines:
             if known == text and target in program.hoisted:
                 return ast.Name(target)
-        target = f"s{len(program.hoisted)}"
+        target = f"_s{len(program.hoisted)}"
         program.scalar_lines.append((target, text))
         program.hoisted.append(target)
         if value.boolean:
@@ -327,6 +340,8 @@ class _Translator:
         name = node.func.id
         found = self.globals.get(name)
         if not is_term(found):
+            if isinstance(found, types.FunctionType) and found is not VOCABULARY.get(name):
+                raise self.source.error(node, f"{name!r} is a function of your own; mark it with @adamas.term")
             found = VOCABULARY.get(name)
         if found is None:
             raise self.source.error(node, f"the function {name!r} is outside the vocabulary")
@@ -358,7 +373,7 @@ class _Translator:
         env = {}
         for name, value in bound.arguments.items():
             if not isinstance(value, Value):  # a default of the term
-                constant = isinstance(value, (bool, str))
-                value = Value("static", static=value) if constant else Value("scalar", ast.Constant(value))
+                constant = value is None or isinstance(value, (bool, str))
+                value = Value("static", static=value) if constant else Value("scalar", _number(value))
             env[name] = self.bind(name, value)
         return _Translator(self.program, function, env, self.depth + 1).run()

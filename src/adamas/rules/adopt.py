@@ -21,7 +21,7 @@ def adopt(
     p: Any, g: Any, m: Any, v: Any, t: Any, *,
     lr: Any = 1e-3, beta1: Any = 0.9, beta2: Any = 0.9999, eps: Any = 1e-6,
 ) -> Any:  # fmt: skip
-    """Adam that divides by the second moment before this gradient. Step 1 only measures; then |g / v| <= (t-1)^(1/4)."""
+    """Adam that divides by the second moment before this gradient. Step 1 only measures."""
     first = t == 1
     bound = (t - 1) ** 0.25
     direction = clip(g / maximum(sqrt(v), eps), -bound, bound)

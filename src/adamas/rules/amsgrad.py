@@ -20,7 +20,8 @@ from .adam import SECOND_MOMENT
 )
 def amsgrad(
     p: Any, g: Any, m: Any, v: Any, x: Any, t: Any, *,
-    lr: Any = 1e-3, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8, maximum: str = "before", compat: str = "paper",
+    lr: Any = 1e-3, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8,
+    maximum: str = "before", compat: str = "paper",
 ) -> Any:  # fmt: skip
     """Adam whose denominator never shrinks.
 

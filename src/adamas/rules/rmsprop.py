@@ -22,7 +22,8 @@ from ._vocabulary import sqrt
 )
 def rmsprop(
     p: Any, g: Any, v: Any, a: Any, b: Any, *,
-    lr: Any = 0.01, alpha: Any = 0.99, eps: Any = 1e-8, momentum: Any = 0.0, centered: bool = False, buffered: bool = False,
+    lr: Any = 0.01, alpha: Any = 0.99, eps: Any = 1e-8, momentum: Any = 0.0,
+    centered: bool = False, buffered: bool = False,
 ) -> Any:  # fmt: skip
     """Gradient over its running root mean square; eps outside the root, as in torch (Keras: inside)."""
     v = average(alpha, v, g * g)

@@ -7,6 +7,7 @@ files are moved into place whole: two processes may write the same module at onc
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -15,9 +16,6 @@ import threading
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-
-import llvmlite
-import numba
 
 FIXED_TIME = 1_000_000_000  # Numba compares the module's time stamp; equal text must have an equal stamp
 _lock = threading.Lock()
@@ -47,7 +45,8 @@ def folder() -> Path:
 def _foundation() -> bytes:
     """What shapes every kernel besides its own text."""
     text = Path(__file__).with_name("intrinsics.py").read_bytes()
-    return text + f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode()
+    versions = " ".join(importlib.metadata.version(name) for name in ("numba", "llvmlite"))
+    return text + f"{versions} {sys.version}".encode()
 
 
 @cache
@@ -69,7 +68,8 @@ def load_module(stem: str, source: str) -> ModuleType:
             os.utime(temporary, (FIXED_TIME, FIXED_TIME))
             os.replace(temporary, path)
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)

@@ -219,6 +219,18 @@ def nonfinite(typingctx: Any, x: Any) -> Any:
 
 
 @intrinsic
+def call(typingctx: Any, function: Any, control: Any, me: Any) -> Any:
+    """Call the C function `void(int64, int64)` at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [WORD, WORD])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
 def tally(typingctx: Any, count: Any, more: Any) -> Any:
     """Sum of two integers in their own width; Numba's `+` would widen, and the loop with it."""
 

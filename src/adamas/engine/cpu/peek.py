@@ -27,21 +27,25 @@ from numba import njit
 from adamas.engine.cpu.intrinsics import put, word, word32
 
 
-@njit("int64(int64,int64,int64,int64,int64,int64,int64,int64)", cache=True)
-def peek(p_ids, g_ids, table, axes, n, spans, span_count, check_overlap):
+@njit("int64(int64)", cache=True)
+def peek(arguments):
     """The number of rows that are as the plan saw them, from the first on; their gradients' addresses are noted."""
+    p_ids, g_ids, table, axes = word(arguments), word(arguments + 8), word(arguments + 16), word(arguments + 24)
+    n, spans, span_count = word(arguments + 32), word(arguments + 40), word(arguments + 48)
     for k in range(n):
         at = table + {8 * WORDS} * k
         p, g = word(p_ids + 8 * k), word(g_ids + 8 * k)
-        if p != word(at) or word(p + {DATA}) != word(at + {8 * P_DATA}) or word32(p + {FLAGS}) != word(at + {8 * P_FLAGS}):
+        if p != word(at) or word(p + {DATA}) != word(at + {8 * P_DATA}):
+            return k
+        if word32(p + {FLAGS}) != word(at + {8 * P_FLAGS}):
+            return k
+        kind = word(at + {8 * TYPE})  # first of all: what is no array has no further words
+        if word(p + {HEAD - 8}) != kind or word(g + {HEAD - 8}) != kind:
             return k
         ndim = word(at + {8 * NDIM_WORD})
         if word32(p + {NDIM}) != ndim or word32(g + {NDIM}) != ndim:
             return k
         descr = word(at + {8 * DESCR_WORD})
-        kind = word(at + {8 * TYPE})
-        if word(p + {HEAD - 8}) != kind or word(g + {HEAD - 8}) != kind:
-            return k
         if word(p + {DESCR}) != descr or word(g + {DESCR}) != descr:
             return k
         place = axes + 16 * word(at + {8 * AXES})
@@ -55,16 +59,15 @@ def peek(p_ids, g_ids, table, axes, n, spans, span_count, check_overlap):
                     return k
             last += (length - 1) * stride
         low = word(g + {DATA})
-        if check_overlap:
-            first, end = 0, span_count
-            while first < end:
-                middle = (first + end) // 2
-                if word(spans + 16 * middle) <= low + last:
-                    first = middle + 1
-                else:
-                    end = middle
-            if first > 0 and word(spans + 16 * first - 8) > low:
-                return k
+        first, end = 0, span_count
+        while first < end:
+            middle = (first + end) // 2
+            if word(spans + 16 * middle) <= low + last:
+                first = middle + 1
+            else:
+                end = middle
+        if first > 0 and word(spans + 16 * first - 8) > low:
+            return k
         put(word(at + {8 * TARGET}), low)
     return n
 '''
@@ -88,6 +91,7 @@ class Peek:
         self.parameters = [r.p for r in rows]
         n = len(rows)
         self.ids: NDArray[np.int64] = np.zeros((2, max(1, n)), np.int64)
+        self.words, self.stride = self.ids.reshape(-1).data, max(1, n)
         self.table: NDArray[np.int64] = np.zeros((max(1, n), WORDS), np.int64)
         axes: list[tuple[int, int]] = []
         for k, (row, target) in enumerate(zip(rows, targets, strict=True)):
@@ -99,10 +103,10 @@ class Peek:
         self.spans = Spans(self.parameters).table
         self.count = n
         self.kernel = kernel()
-        self.arguments = (
-            self.ids[0].ctypes.data, self.ids[1].ctypes.data, self.table.ctypes.data, self.axes.ctypes.data, n,
-            self.spans.ctypes.data, len(self.spans), 1,
-        )  # fmt: skip
+        tables = (self.ids[0], self.ids[1], self.table, self.axes)
+        addresses = [t.ctypes.data for t in tables]
+        self.arguments = np.asarray([*addresses, n, self.spans.ctypes.data, len(self.spans)], np.int64)
+        self.address = self.arguments.ctypes.data
 
     def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
         """Whether these are the plan's parameters, unchanged in place and form, with gradients of the same form."""
@@ -110,11 +114,11 @@ class Peek:
         if len(parameters) != n or len(gradients) != n:
             return False
         if n == 1:
-            self.ids[0, 0], self.ids[1, 0] = id(parameters[0]), id(gradients[0])
+            self.words[0], self.words[self.stride] = id(parameters[0]), id(gradients[0])
         else:
             self.ids[0] = np.fromiter(map(id, parameters), np.int64, n)
             self.ids[1] = np.fromiter(map(id, gradients), np.int64, n)
-        return bool(self.kernel(*self.arguments) == n)
+        return bool(self.kernel(self.address) == n)
 
 
 def snapshot(a: NDArray[Any]) -> tuple[int, int]:

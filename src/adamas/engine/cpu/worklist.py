@@ -75,24 +75,7 @@ class WorkList:
         self.items: NDArray[np.int64] = np.asarray(items, np.int64).reshape(-1, ITEM_WORDS)
         self.starts = np.asarray(starts, np.int64)
         self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), SURVEY_WORDS), np.int64)
-        words = FIRST_RANGE + RANGE_WORDS * self.ranges
-        self.control: NDArray[np.int64] = np.zeros(words + RANGE_WORDS, np.int64)[:words]
-        tables = {STARTS: self.starts, ITEMS: self.items, ROWS: self.rows, SCALARS: self.scalars, RESULTS: self.results}
-        for place, table in tables.items():
-            self.control[place] = table.ctypes.data
-        self.control[[TASKS, RANGES, ROW_WORDS, GROUP_WORDS]] = (
-            tasks,
-            self.ranges,
-            self.rows.shape[1],
-            self.scalars.shape[1],
-        )
-        bounds = [tasks * k // self.ranges for k in range(self.ranges + 1)]
-        for k in range(self.ranges):
-            place = FIRST_RANGE + RANGE_WORDS * k
-            self.control[place : place + 3] = bounds[k + 1], bounds[k], bounds[k + 1]
-        self.control[DONE] = tasks
-        self.address = self.control.ctypes.data
-        self.keep: tuple[Any, ...] = (self.control, *tables.values())
+        self.blocks: dict[Kernel, ControlBlock] = {}
 
     def run(self, kernel: Kernel) -> int:
         """Run a kernel over the list.
@@ -102,8 +85,35 @@ class WorkList:
         """
         if self.threads != POOL.threads:
             self.cut(POOL.threads)
-        if self.ranges == 1:
-            kernel(self.address, 0, 1)
-        else:
-            POOL.run(kernel, self.address, self.keep, self.ranges)
-        return int(self.control[BAD])
+        block = self.blocks.get(kernel)
+        if block is None:
+            block = self.blocks[kernel] = ControlBlock(self)
+        POOL.run(kernel, block.address, block.keep, self.ranges)
+        return block.words[BAD]
+
+
+class ControlBlock:
+    """What one kernel reads of a work list, and its counters.
+
+    Every kernel has its own: a worker that comes late to one must not find the tasks of another.
+
+    Attributes:
+        address, words: the block; keep: all memory that a worker may read.
+    """
+
+    def __init__(self, work: WorkList):
+        words: NDArray[np.int64] = np.zeros(FIRST_RANGE + RANGE_WORDS * work.ranges, np.int64)
+        tables = {STARTS: work.starts, ITEMS: work.items, ROWS: work.rows, SCALARS: work.scalars, RESULTS: work.results}
+        for place, table in tables.items():
+            words[place] = table.ctypes.data
+        tasks = len(work.starts) - 1
+        words[[TASKS, RANGES, ROW_WORDS]] = tasks, work.ranges, work.rows.shape[1]
+        words[GROUP_WORDS] = work.scalars.shape[1]
+        bounds = [tasks * k // work.ranges for k in range(work.ranges + 1)]
+        for k in range(work.ranges):
+            place = FIRST_RANGE + RANGE_WORDS * k
+            words[place : place + 3] = bounds[k + 1], bounds[k], bounds[k + 1]
+        words[DONE] = tasks
+        self.address = int(words.ctypes.data)
+        self.words = words.data
+        self.keep: tuple[Any, ...] = (words, *tables.values())

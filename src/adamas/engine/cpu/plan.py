@@ -1,0 +1,112 @@
+"""The CPU kernel over all rows: one work list per storage format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..engine import ARITHMETIC, Engine, scalar_error
+from ..plan import Row
+from ..storage import FORMATS
+from ..survey import Sum
+from .peek import Peek
+from .peek import available as can_peek
+from .segment import Inputs, Segment, scalar_function
+
+
+class CpuPlan:
+    """The CPU kernel over all rows: one work list per storage format."""
+
+    def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
+        self.engine, self.rows = engine, rows
+        names = [n for n in FORMATS if any(r.format.name == n for r in rows)]
+        self.segments = []
+        self.order: list[int] = []
+        for name in names:
+            chosen = [k for k, r in enumerate(rows) if r.format.name == name]
+            self.order += chosen
+            self.segments.append(Segment(engine, [rows[k] for k in chosen], [groups[k] for k in chosen]))
+        self.staged = any(not r.dense or r.stage_g for r in rows)
+        self.peek: Peek | None = None
+        self.shape = engine.shape
+        if rows and not self.staged and can_peek():
+            targets = {
+                k: s.list.rows[j, 2:].ctypes.data
+                for s, ks in zip(self.segments, self._by_segment(), strict=True)
+                for j, k in enumerate(ks)
+            }
+            self.peek = Peek(rows, [targets[k] for k in range(len(rows))])
+        self.lasting = self.peek is not None
+        if self.lasting:
+            for row in rows:
+                row.release()
+        self.scalar_names = [s.name for s in engine.resolved.scalar_slots]
+        if rows:
+            self.scalar_part = scalar_function(self.segments[0].generated.scalars)
+
+    def _by_segment(self) -> list[list[int]]:
+        out, at = [], 0
+        for s in self.segments:
+            out.append(self.order[at : at + len(s.rows)])
+            at += len(s.rows)
+        return out
+
+    def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
+        return self.peek is not None and self.peek.holds(parameters, gradients)
+
+    def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
+        try:
+            slots = [self._compute(k, values) for k, values in enumerate(inputs)] if self.segments else []
+        except ARITHMETIC as error:
+            raise scalar_error(self.engine, error) from error
+        return [dict(zip(self.scalar_names, one, strict=True)) for one in slots] if self.scalar_names else []
+
+    def _compute(self, k: int, values: tuple[float, ...]) -> tuple[float, ...]:
+        """A group's scalars, into the tables of the kernels; returns the new scalar slots."""
+        hoisted, slots = self.scalar_part(*values)
+        for segment in self.segments:
+            segment.pack.pack_into(segment.list.scalar_buffer, k * segment.pack.size, *hoisted)
+        return slots
+
+    def survey(self, inputs: Inputs) -> list[Sum]:
+        self._gather()
+        per_row = self.engine.around.clip_tensor_norm is not None
+        parts = [s.sums(inputs, per_row) for s in self.segments]
+        flat_parts = [one for part in parts for one in part]
+        if not per_row:
+            return flat_parts
+        ordered = [Sum()] * len(self.rows)
+        for place, one in zip(self.order, flat_parts, strict=True):
+            ordered[place] = one
+        return ordered
+
+    def _gather(self) -> None:
+        if self.staged:
+            for row in self.rows:
+                row.gather()
+
+    def run(self, coefficients: float | Sequence[float]) -> bool:
+        if not self.engine.around.surveys:
+            self._gather()
+        bad = 0
+        at = 0
+        for segment in self.segments:
+            if not segment.attached:
+                segment.attach()
+            work = segment.list
+            if isinstance(coefficients, float):
+                if coefficients != segment.last:
+                    work.row_reals[:, -2] = coefficients
+                    segment.last = coefficients
+            else:
+                places = self.order[at : at + len(segment.rows)]
+                work.row_reals[: len(segment.rows), -2] = [coefficients[k] for k in places]
+                segment.last = None
+            at += len(segment.rows)
+            if self.shape.cautious:
+                segment.agree()
+            bad += work.run(segment.kernels["run"])
+        if self.staged:
+            for row in self.rows:
+                row.scatter()
+        return bad > 0

@@ -1,0 +1,117 @@
+"""The rows of one storage format, with their kernels and tables."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ...rules import VOCABULARY, Resolved
+from .. import survey
+from ..engine import Engine
+from ..plan import Row
+from ..step import Shape
+from ..survey import Sum
+from .cache import load_module
+from .codegen import Generated, step_module, survey_module
+from .pool import Kernel
+from .worklist import WorkList
+
+Inputs = Sequence[tuple[float, ...]]
+
+
+@cache
+def kernels(resolved: Resolved, shape: Shape, format_name: str) -> tuple[dict[str, Kernel], Generated]:
+    """The compiled kernels of a rule: `run`, and `count` for the cautious mask."""
+    generated = step_module(resolved, shape, format_name)
+    module = load_module(resolved.rule.name, generated.source)
+    return {n: Kernel(module, n) for n in (("run", "count") if shape.cautious else ("run",))}, generated
+
+
+@cache
+def survey_kernel(clips: bool, format_name: str) -> tuple[Kernel, Generated]:
+    """The compiled survey."""
+    generated = survey_module(clips, format_name)
+    return Kernel(load_module("survey", generated.source)), generated
+
+
+@cache
+def scalar_function(source: str) -> Callable[..., tuple[tuple[float, ...], tuple[float, ...]]]:
+    """The scalar part as a Python function in float64."""
+    table: dict[str, Any] = {n: VOCABULARY[n] for n in ("sqrt", "abs", "where", "exp", "log")}
+    exec(compile(source, "<adamas scalars>", "exec"), table)
+    return table["scalars"]  # type: ignore[no-any-return]
+
+
+class Segment:
+    """The rows of one storage format, with their kernel and tables."""
+
+    def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
+        self.rows, self.groups = rows, groups
+        self.format = rows[0].format
+        self.kernels, self.generated = kernels(engine.resolved, engine.shape, self.format.name)
+        self.engine = engine
+        self.slots = [s.name for s in engine.resolved.slots]
+        words = 1 + 2 + len(self.slots) + 2
+        traffic = 3 * self.format.itemsize + 2 * len(self.slots) * self.format.compute_dtype.itemsize
+        sizes = [r.p.size for r in rows]
+        self.list = WorkList(sizes, len(engine.groups), self.generated.hoisted, words, traffic)
+        self.pack = struct.Struct(f"{self.generated.hoisted}d")
+        self.list.rows[: len(rows), 0] = groups
+        for k, row in enumerate(rows):
+            self.list.rows[k, 1] = row.work_p.ctypes.data
+            self.list.rows[k, 2] = row.work_g.ctypes.data
+        self.list.row_reals[:, -2:] = 1.0
+        self.attached = False
+        self.last: float | None = 1.0
+        self.survey_list: WorkList | None = None
+
+    def attach(self) -> None:
+        """Point the table at the state."""
+        for k, (row, group) in enumerate(zip(self.rows, self.groups, strict=True)):
+            state = self.engine.ensure_state(row, group)
+            for j, name in enumerate(self.slots):
+                self.list.rows[k, 3 + j] = state[name].ctypes.data
+        self.attached = True
+
+    def sums(self, inputs: Inputs, per_row: bool) -> list[Sum]:
+        """Sums of squares, for each row or for all rows together."""
+        kernel, generated = survey_kernel(self.engine.shape.clips, self.format.name)
+        if self.survey_list is None:
+            sizes = [r.p.size for r in self.rows]
+            words = len(generated.scalars) and generated.hoisted
+            self.survey_list = WorkList(sizes, len(inputs), words, 4, 2 * self.format.itemsize)
+            self.survey_list.rows[: len(self.rows), 0] = self.groups
+        work = self.survey_list
+        work.rows[: len(self.rows), 2] = self.list.rows[: len(self.rows), 2]
+        scalars = scalar_function(generated.scalars)
+        hoisted, _ = scalars(*self.engine.around.numbers)
+        work.scalars[:, : len(hoisted)] = hoisted
+        single = self.format.compute == "float32"
+        infinity = 0x7F800000 if single else 0x7FF0000000000000
+        shift = 0
+        work.row_reals[:, 3] = 0.0
+        work.run(kernel)
+        exponent = survey.largest_exponent(work.results, self.format.compute_dtype)
+        if not single and abs(exponent) > 300 and int(work.results[:, 0].max()) < infinity:
+            shift = -exponent
+            work.row_reals[:, 3] = shift
+            work.run(kernel)
+        if not per_row:
+            return [survey.collect(work.results, shift, infinity)]
+        return [
+            survey.collect(work.results[: len(work.items)][work.items[:, 0] == k], shift, infinity)
+            for k in range(len(self.rows))
+        ]
+
+    def agree(self) -> None:
+        """First pass of the cautious mask: how many components agree, per row."""
+        self.list.run(self.kernels["count"])
+        counts = self.list.results.reshape(-1)[: len(self.list.items)]
+        kept = np.zeros(len(self.rows), np.int64)
+        np.add.at(kept, self.list.items[:, 0], counts)
+        for k, row in enumerate(self.rows):
+            self.list.row_reals[k, -1] = row.p.size / max(1, int(kept[k]))

@@ -1,0 +1,88 @@
+"""The oracle's plan: NumPy, row by row, from the same checked rows as every back end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .engine import ARITHMETIC, Engine, scalar_error
+from .hyper import declared
+from .plan import Row, flat
+from .reference import bind, run_pass, sum_of_squares
+from .step import STEP_SCALARS, prepared
+from .survey import Sum
+
+Inputs = Sequence[tuple[float, ...]]
+
+
+class ReferencePlan:
+    """The oracle: NumPy, row by row."""
+
+    lasting = False
+
+    def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
+        self.engine, self.rows, self.groups = engine, rows, groups
+
+    def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
+        return False
+
+    def _names(self) -> list[str]:
+        hyper = list(declared(self.engine.resolved.rule))
+        more = [n for n in STEP_SCALARS if n not in hyper]
+        return ["t", *hyper, *more, *(s.name for s in self.engine.resolved.scalar_slots)]
+
+    def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
+        self.values = [dict(zip(self._names(), values, strict=True)) for values in inputs]
+        one = np.zeros(1)
+        out = []
+        for x in self.values:
+            arrays = dict.fromkeys(("p", "g", *(s.name for s in self.engine.resolved.rule.slots if not s.scalar)), one)
+            run = {**x, **arrays, "coefficient": 1.0, "keep_scale": 1.0}
+            try:
+                new = self._pass(run, np.dtype(np.float64))
+            except ARITHMETIC as error:
+                raise scalar_error(self.engine, error) from error
+            out.append({s.name: float(new[s.name]) for s in self.engine.resolved.scalar_slots})
+        return out
+
+    def _pass(self, x: dict[str, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
+        return run_pass(self.engine.resolved, self.engine.shape, x, dtype)
+
+    def survey(self, inputs: Inputs) -> list[Sum]:
+        scale, clip_value = self.engine.around.numbers
+        out = []
+        for row in self.rows:
+            dtype = row.format.compute_dtype
+            bound = bind(prepared, dtype)
+            with np.errstate(all="ignore"):
+                g = bound(row.g.astype(dtype), scale, clip_value, self.engine.shape.clips)
+            out.append(Sum.of(sum_of_squares(g)))
+        return out
+
+    def run(self, coefficients: float | Sequence[float]) -> bool:
+        met = False
+        for row in self.rows:
+            row.gather()  # all before the first changes: a gradient may lie in another parameter
+        for k, (row, group) in enumerate(zip(self.rows, self.groups, strict=True)):
+            dtype = row.format.compute_dtype
+            state = self.engine.ensure_state(row, group)
+            p, g = flat(row.work_p), flat(row.work_g)
+            met = met or not bool(np.isfinite(g.astype(dtype)).all())
+            factor = coefficients if isinstance(coefficients, float) else coefficients[k]
+            arrays = {n: flat(a) for n, a in state.items()}
+            dropped = {s.name: None for s in self.engine.resolved.rule.slots if not s.scalar and s.name not in arrays}
+            x: dict[str, Any] = {**self.values[group], **dropped, **arrays}
+            x |= {"p": p.astype(dtype), "g": g.astype(dtype)}
+            x |= {"coefficient": factor, "keep_scale": 1.0}
+            new = self._pass(x, dtype)
+            if self.engine.shape.cautious:
+                x["keep_scale"] = p.size / max(1, int(np.sum(new["agreement"])))
+                new = self._pass(x, dtype)
+            with np.errstate(all="ignore"):
+                p[...] = np.asarray(new["p"]).astype(p.dtype)
+            for name, array in arrays.items():
+                array[...] = new[name]
+            row.scatter()
+        return met

@@ -1,0 +1,50 @@
+"""Values in a form that compares to the bit, and a Python process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SOURCE = Path(__file__).parent.parent / "src"
+
+
+def bits(value: Any) -> Any:
+    """Arrays by dtype, shape and bytes; floats by type and pattern; structures piece by piece."""
+    if isinstance(value, dict):
+        return {k: bits(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [bits(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, (float, np.floating)):
+        return type(value).__name__, np.asarray(value).tobytes()
+    return value
+
+
+def python(code: str, *arguments: str, folder: Path | None = None, **environment: str | None) -> str:
+    """Run code in a fresh process with this source tree; returns stdout.
+
+    Args:
+        code: given to `python -c`.
+        arguments: `sys.argv[1:]`.
+        folder: working directory.
+        environment: variables to set, or to take away where None.
+    """
+    variables: Mapping[str, str | None] = {**os.environ, "PYTHONPATH": str(SOURCE), **environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        env={n: v for n, v in variables.items() if v is not None},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if done.returncode:
+        raise AssertionError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
