@@ -38,9 +38,14 @@ class Around:
     nonfinite: str = "propagate"
 
     @cached_property
+    def norms(self) -> bool:
+        """Whether norms are asked for."""
+        return self.clip_norm is not None or self.clip_tensor_norm is not None
+
+    @cached_property
     def surveys(self) -> bool:
         """Whether gradients must be read before the step."""
-        return self.nonfinite != "propagate" or self.clip_norm is not None or self.clip_tensor_norm is not None
+        return self.nonfinite != "propagate" or self.norms
 
     @cached_property
     def numbers(self) -> tuple[float, float]:
@@ -165,7 +170,8 @@ class Engine:
             total = sum(sums, Sum())
             if not total.finite and self.around.nonfinite != "propagate":
                 return self._refuse()
-            coefficients = self._coefficients(sums, total)
+            if self.around.norms:
+                coefficients = self._coefficients(sums, total)
         met = plan.run(coefficients)
         self.plan = plan if plan.lasting else None
         self.t += 1

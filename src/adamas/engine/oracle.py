@@ -82,7 +82,7 @@ class ReferencePlan:
                 new = self._pass(x, dtype)
             with np.errstate(all="ignore"):
                 p[...] = np.asarray(new["p"]).astype(p.dtype)
-            for name, array in arrays.items():
-                array[...] = new[name]
+            for name, values in [(n, np.array(new[n])) for n in arrays]:  # copies: a slot may take another's old values
+                arrays[name][...] = values
             row.scatter()
         return met

@@ -41,8 +41,9 @@ def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
 def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
     """A copy of a rule or term whose vocabulary acts on arrays of a dtype, the terms it calls included."""
     table: dict[str, Any] = {"__builtins__": {}}
-    copy = types.FunctionType(function.__code__, table, function.__name__, function.__defaults__)
-    copy.__kwdefaults__ = function.__kwdefaults__
+    defaults = tuple(map(_plain, function.__defaults__ or ()))
+    copy = types.FunctionType(function.__code__, table, function.__name__, defaults)
+    copy.__kwdefaults__ = {n: _plain(v) for n, v in (function.__kwdefaults__ or {}).items()}
     words = primitives(dtype)
     for name in function.__code__.co_names:
         found = function.__globals__.get(name)
@@ -53,8 +54,13 @@ def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., An
         elif name in VOCABULARY:
             table[name] = bind(VOCABULARY[name], dtype)
         else:
-            table[name] = found
+            table[name] = _plain(found)
     return copy
+
+
+def _plain(value: Any) -> Any:
+    """A constant as NumPy's rules of promotion want it: `numpy.float64` would widen float32 arrays, a float does not."""
+    return float(value) if isinstance(value, float) else value
 
 
 def run_pass(resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
     quartiles = "" if math.isnan(row["ratio"]) else f"{row['ratio_low']:.2f}-{row['ratio_high']:.2f}"
     met = {True: "yes", False: "NO", None: ""}[row["met"]]
-    bar = "<= 10 us" if row["case"] == "two" else "" if row["bar"] is None else f">= {row['bar']:g}"
+    limits = {"two": "<= 10 us", "first-use": "<= 1 s"}
+    bar = limits[row["case"]] if row["case"] in limits else "" if row["bar"] is None else f">= {row['bar']:g}"
     return [row["case"], f"{row['elements']:,}", row["ours"], number(row["ours_us"], 1), row["peer"],
             number(row["peer_us"], 1), number(row["ratio"]), quartiles, bar, met]  # fmt: skip
 

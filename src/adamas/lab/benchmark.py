@@ -25,6 +25,7 @@ from .bench_peers import (
     torch_step,
     tutorial_step,
 )  # fmt: skip
+from .bench_start import first_use
 from .errors import InputError, LabError
 
 SAME_TRAFFIC = {0: "SGD", 1: "Momentum", 2: "Adam", 3: "AMSGrad", 4: "Adan"}  # by number of state arrays
@@ -110,9 +111,33 @@ def cases(user: type[Optimizer], quick: bool) -> list[Case]:
     ]  # fmt: skip
 
 
+FIRST_USE, FIRST_USE_LIMIT_US = "first-use", 1e6
+
+
 def names() -> list[str]:
     """Names of all races."""
-    return [case.name for case in cases(adamas.Adam, quick=True)]
+    return [*(case.name for case in cases(adamas.Adam, quick=True)), FIRST_USE]
+
+
+def run_first_use(turns: int) -> Row:
+    """The first step in a fresh process, beside a process that only imports NumPy."""
+    with_step, without = (seconds * 1e6 for seconds in first_use(turns))
+    added = with_step - without
+    what, nan = "a fresh process with a warm cache, over importing NumPy", float("nan")
+    return Row(
+        FIRST_USE,
+        what,
+        3,
+        "adamas added",
+        "import numpy",
+        added,
+        without,
+        nan,
+        nan,
+        nan,
+        None,
+        added <= FIRST_USE_LIMIT_US,
+    )
 
 
 def run_case(case: Case) -> list[Row]:
@@ -184,4 +209,7 @@ def run(only: Sequence[str], user: type[Optimizer], quick: bool, tell: Callable[
         if not only or case.name in only:
             tell(f"{case.name}: {case.what}")
             rows += [asdict(row) for row in run_case(case)]
+    if not only or FIRST_USE in only:
+        tell(f"{FIRST_USE}: a fresh process")
+        rows.append(asdict(run_first_use(2 if quick else 7)))
     return rows

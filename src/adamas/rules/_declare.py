@@ -84,11 +84,12 @@ GLOSSARY = {
     )
 }
 WEIGHT_DECAY = GLOSSARY["weight_decay"]
-RESERVED = frozenset(
+_WORDS = (
     "betas decay maximize grad_scale clip_value clip_tensor_norm clip_norm cautious nonfinite overrides backend "
     "rule step hyper counters last_norm state_dict load_state_dict reset "  # attributes of every optimizer
-    "i seen tally int32 int64 range coefficient keep_scale agreement".split()  # words of kernels
+    "i seen tally int32 int64 range coefficient keep_scale agreement"  # words of kernels
 )
+RESERVED = frozenset(_WORDS.split())
 """Names that parameters of a rule cannot have; nor can they begin as `RESERVED_STARTS`."""
 RESERVED_STARTS = ("_", "at_", "load_", "store_")
 
@@ -175,9 +176,8 @@ def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     expected = 1 + len(rule.slots)
     if len(program.outputs) != expected:
         raise RuleError(
-            f"{_label(rule.function, rule.name)} returns {len(program.outputs)} value(s); it must return p and every slot "
-            f"in order: "
-            f"{', '.join(['p', *(s.name for s in rule.slots)])}"
+            f"{_label(rule.function, rule.name)} returns {len(program.outputs)} value(s); "
+            f"it must return p and every slot in order: {', '.join(['p', *(s.name for s in rule.slots)])}"
         )
     outputs = dict(zip(["p", *(s.name for s in rule.slots)], program.outputs, strict=True))
     for name, value in outputs.items():

@@ -321,7 +321,10 @@ class _Translator:
                 raise self.source.error(place, "** on elements takes the exponent 2 only; write products or sqrt")
             base = self.bind("base", base)
             return Value("element", ast.BinOp(self.as_element(base), ast.Mult(), self.as_element(base)))
-        return self.binary(place, base, op, self.value(exponent))
+        power = self.value(exponent)
+        if power.kind == "element":
+            raise self.source.error(place, "** takes per-step scalars only; write products or sqrt")
+        return self.binary(place, base, op, power)
 
     def compare(self, place: ast.AST, a: Value, op: ast.cmpop, b: Value) -> Value:
         if a.kind == b.kind == "static" and isinstance(op, (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)):

@@ -81,6 +81,7 @@ def survey_module(clips: bool, format_name: str) -> Generated:
         parameters=", ".join(["at_g", "n", *program.hoisted]),
         body="\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
         g=_text(g),
+        scaled=f"float64({_text(g)})" if single else f"{_text(g)} * scale",
         integer=_integer(format_name),
         scalars=_load_scalars(program, format_name),
         size=FORMATS[format_name].itemsize,

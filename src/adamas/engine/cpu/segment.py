@@ -20,6 +20,8 @@ from .codegen import Generated, step_module, survey_module
 from .pool import Kernel
 from .worklist import WorkList
 
+SURVEY_ROW = 5  # group, unused, address of g, shift of exponents, whether sums are wanted
+
 Inputs = Sequence[tuple[float, ...]]
 
 
@@ -82,9 +84,9 @@ class Segment:
         kernel, generated = survey_kernel(self.engine.shape.clips, self.format.name)
         if self.survey_list is None:
             sizes = [r.p.size for r in self.rows]
-            words = len(generated.scalars) and generated.hoisted
-            self.survey_list = WorkList(sizes, len(inputs), words, 4, 2 * self.format.itemsize)
+            self.survey_list = WorkList(sizes, len(inputs), generated.hoisted, SURVEY_ROW, 2 * self.format.itemsize)
             self.survey_list.rows[: len(self.rows), 0] = self.groups
+            self.survey_list.rows[:, 4] = self.engine.around.norms
         work = self.survey_list
         work.rows[: len(self.rows), 2] = self.list.rows[: len(self.rows), 2]
         scalars = scalar_function(generated.scalars)
@@ -96,7 +98,7 @@ class Segment:
         work.row_reals[:, 3] = 0.0
         work.run(kernel)
         exponent = survey.largest_exponent(work.results, self.format.compute_dtype)
-        if not single and abs(exponent) > 300 and int(work.results[:, 0].max()) < infinity:
+        if not single and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
             shift = -exponent
             work.row_reals[:, 3] = shift
             work.run(kernel)

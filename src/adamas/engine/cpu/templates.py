@@ -87,22 +87,21 @@ def survey_top({parameters}):
 
 @njit(**OPTIONS)
 def survey_sums(scale, c0, c1, c2, {parameters}):
-    b0, b1, b2 = bits(c0), bits(c1), bits(c2)
     a0, a1, a2 = int64(0), int64(0), int64(0)
     for i in range(n):
         g = load_g(at_g, i)
         {body}
-        x = float64({g}) * scale
+        x = {scaled}
         x = x * x
         t0 = x + c0
         x = x - (t0 - c0)
         t1 = x + c1
         x = x - (t1 - c1)
         t2 = x + c2
-        a0 += bits(t0) - b0
-        a1 += bits(t1) - b1
-        a2 += bits(t2) - b2
-    return a0, a1, a2
+        a0 += bits(t0)
+        a1 += bits(t1)
+        a2 += bits(t2)
+    return a0 - n * bits(c0), a1 - n * bits(c1), a2 - n * bits(c2)  # modulo 2**64, as the sums are
 
 
 @njit(**OPTIONS)
@@ -117,8 +116,8 @@ def survey_item(ctrl, item, row_index, offset, n):
     put(out, top)
     for k in range(1, {SURVEY_WORDS}):
         put(out + 8 * k, 0)
-    if top == 0 or top >= {infinity}:
-        return int64(top != 0)
+    if top == 0 or top >= {infinity} or not word(row + 32):
+        return int64(top >= {infinity})
     bound = 2 * (top // {exponent_unit} - {exponent_bias} + exponent_shift) + 2  # every square < 2 ** bound
     bin = max(-((-bound - 1) // {BIN_BITS}), -26 + {BINS})
     unit = math.ldexp(1.0, int32({BIN_BITS} * (bin - 1)))

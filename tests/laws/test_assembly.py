@@ -1,0 +1,98 @@
+"""Every member's kernel is vectorised and contracts nothing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adamas.rules import MEMBERS
+
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 assembly")
+
+PROGRAM = """
+import json, sys
+from adamas.engine.cpu.segment import kernels
+from adamas.engine.step import Shape
+from adamas.rules import MEMBERS
+
+def main_form(rule):
+    options = {name: values[0] for name, values in rule.options.items()} | {name: False for name in rule.derived}
+    return rule.resolve(options)
+
+out = {}
+for rule in MEMBERS:
+    for name in ("float32", "float64"):
+        run = kernels(main_form(rule), Shape(decay=rule.decay), name)[0]["run"].run
+        out[f"{rule.name} {name}"] = "".join(run.inspect_asm(s) for s in run.signatures)
+json.dump(out, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Compiled anew in an empty cache: Numba shows no assembly of cached code."""
+    import os
+
+    environment = {**os.environ, "ADAMAS_CACHE_DIR": str(tmp_path_factory.mktemp("kernels"))}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment, cwd=Path(__file__).parent
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def uses(rule: Any) -> set[str]:
+    """Which of sqrt and division the element part of a rule's main form contains."""
+    options = {name: values[0] for name, values in rule.options.items()} | dict.fromkeys(rule.derived, False)
+    resolved = rule.resolve(options)
+    nodes = [n for _, e in resolved.program.element_lines for n in ast.walk(e)]
+    nodes += [n for v in resolved.outputs.values() if v.node is not None for n in ast.walk(v.node)]
+    found = set()
+    if any(isinstance(n, ast.Call) and getattr(n.func, "id", "") == "sqrt" for n in nodes):
+        found.add("sqrt")
+    if any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) for n in nodes):
+        found.add("div")
+    return found
+
+
+def packed(operation: str, name: str, text: str) -> int:
+    """How many packed instructions of an operation there are."""
+    return len(re.findall(rf"\bv?{operation}p{'s' if name == 'float32' else 'd'}\b", text))
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+@pytest.mark.parametrize("rule", MEMBERS, ids=lambda r: r.name)
+def test_kernels_use_packed_instructions(rule: Any, name: str, assembly: dict[str, str]) -> None:
+    text = assembly[f"{rule.name} {name}"]
+    assert packed("mul", name, text) > 0
+    for operation in uses(rule):
+        assert packed(operation, name, text) > 0, operation
+    assert not re.search(r"v?fn?m(add|sub)\d*[ps][sd]", text), "a fused multiply-add rounds once where NumPy rounds twice"
+
+
+def test_most_members_divide_and_take_roots() -> None:
+    """The table above is not empty by accident."""
+    assert sum("sqrt" in uses(rule) for rule in MEMBERS) >= 11
+    assert sum("div" in uses(rule) for rule in MEMBERS) >= 12
+    assert uses(MEMBERS[0]) == set()  # SGD
+
+
+def test_a_loop_that_is_not_vectorised_is_seen() -> None:
+    """A loop whose every element waits for the one before has no packed square root."""
+    import numba
+
+    @numba.njit("void(float32[::1])", error_model="numpy")
+    def chained(x: Any) -> None:
+        for i in range(1, x.size):
+            x[i] = numba.float32(x[i - 1] ** numba.float32(0.5)) + x[i]
+
+    (text,) = chained.inspect_asm().values()
+    assert packed("sqrt", "float32", text) == 0
