@@ -35,9 +35,7 @@ def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
 
 def main() -> None:
     """Runs both and draws their parameters and losses side by side."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("examples/out"), help="folder for the picture")
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
@@ -52,9 +50,7 @@ def main() -> None:
         strides = np.abs(np.diff(result.trajectory, axis=0))
         left.plot(*result.trajectory.T, dashes, marker=".", markersize=4, color=colour, label=name)
         for i, width in enumerate((2.0, 1.0)):
-            middle.plot(
-                result.trajectory[:, i], dashes, color=colour, linewidth=width, label=f"x{'₁₂'[i]}, {name}"
-            )
+            middle.plot(result.trajectory[:, i], dashes, color=colour, linewidth=width, label=f"x{'₁₂'[i]}, {name}")
         right.semilogy(result.losses, dashes, color=colour, label=name)
         print(f"{name:16} end ({result.x_last[0]:+.12f}, {result.x_last[1]:+.12f})", end="  ")
         print(f"first step {strides[0, 0]:.7f}  largest step {strides.max():.7f}")

@@ -29,9 +29,7 @@ def gradient(x: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Runs Adam and draws its path."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("examples/out"), help="folder for the picture")
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
@@ -44,9 +42,7 @@ def main() -> None:
 
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     x, y = np.meshgrid(np.linspace(-10, 10, 401), np.linspace(-4, 4, 321))
-    lines = axes.contour(
-        x, y, x**2 / 20 + y**2, levels=[0.05, 0.2, 0.5, 1, 2, 4, 7, 11], colors="0.7", linewidths=0.8
-    )
+    lines = axes.contour(x, y, x**2 / 20 + y**2, levels=[0.05, 0.2, 0.5, 1, 2, 4, 7, 11], colors="0.7", linewidths=0.8)
     axes.clabel(lines, fmt="%g", fontsize=8)
     axes.plot(*path.T, "o-", color=BLUE, markersize=4, linewidth=1.5, label="Adam, one mark per step")
     axes.plot(*path[0], "s", color=VERMILION, markersize=9, label="start (-7, 2)")

@@ -26,9 +26,7 @@ def squared_error(w: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, n
 
 def main() -> None:
     """Fits the line twice, prints both beside the closed form, and draws the losses and the fit."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("examples/out"), help="folder for the pictures")
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
@@ -60,9 +58,7 @@ def main() -> None:
 
     figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
     axes.semilogy(full.losses, color=BLUE, label=f"full batch: stopped after {full.nit} steps")
-    axes.semilogy(
-        losses, "--", color=ORANGE, label=f"mini-batches of {size}: {epochs} epochs, {optimizer.t} steps"
-    )
+    axes.semilogy(losses, "--", color=ORANGE, label=f"mini-batches of {size}: {epochs} epochs, {optimizer.t} steps")
     axes.axhline(squared_error(closed, x, y)[0], color="0.5", linewidth=0.8, label="least possible")
     axes.set(
         title="Linear regression by Adam: loss by step",

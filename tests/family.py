@@ -64,7 +64,9 @@ def hard_numbers(rng: np.random.Generator, n: int, dtype: Any) -> np.ndarray[Any
         out = (10.0 ** rng.uniform(low, high, n) * rng.choice([-1.0, 1.0], n)).astype(dtype)
     ordinary = rng.random(n) < 0.5
     out[ordinary] = rng.standard_normal(int(ordinary.sum())).astype(dtype)
-    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, info.max, -info.max, info.tiny, info.smallest_subnormal], dtype)
+    special = np.array(
+        [0.0, -0.0, np.inf, -np.inf, np.nan, info.max, -info.max, info.tiny, info.smallest_subnormal], dtype
+    )
     chosen = rng.random(n) < 0.02
     out[chosen] = rng.choice(special, int(chosen.sum()))
     return out

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-SOURCE = Path(__file__).parent.parent / "src"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src"
 
 
 def bits(value: Any) -> Any:
@@ -28,7 +29,7 @@ def bits(value: Any) -> Any:
 
 
 def python(code: str, *arguments: str, folder: Path | None = None, **environment: str | None) -> str:
-    """Run code in a fresh process with this source tree; returns stdout.
+    """Run code in a fresh process with this source tree and these tests' helpers; returns stdout.
 
     Args:
         code: given to `python -c`.
@@ -36,7 +37,7 @@ def python(code: str, *arguments: str, folder: Path | None = None, **environment
         folder: working directory.
         environment: variables to set, or to take away where None.
     """
-    variables: Mapping[str, str | None] = {**os.environ, "PYTHONPATH": str(SOURCE), **environment}
+    variables: Mapping[str, str | None] = {**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{TESTS}", **environment}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
         env={n: v for n, v in variables.items() if v is not None},

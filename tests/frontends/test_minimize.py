@@ -38,9 +38,7 @@ class Counted:
 
 
 def test_path_of_gradient_descent_by_hand():
-    result = minimize(
-        lambda x: float(x @ x), [4.0, -8.0], jac=lambda x: 2.0 * x, optimizer="sgd", lr=0.25, steps=3
-    )
+    result = minimize(lambda x: float(x @ x), [4.0, -8.0], jac=lambda x: 2.0 * x, optimizer="sgd", lr=0.25, steps=3)
 
     assert result.trajectory.tolist() == [[4, -8], [2, -4], [1, -2], [0.5, -1]]
     assert result.losses.tolist() == [80, 20, 5, 1.25]
@@ -225,18 +223,14 @@ def test_gtol_may_hold_at_the_start():
 @pytest.mark.parametrize(("window", "nit"), [(1, 3), (2, 4), (3, 5)])
 def test_xtol_wants_a_whole_window_of_short_steps(window, nit):
     # Steps from x = 4: 2, 1, 0.5, 0.25, ...; the first of length <= 0.5 is the third.
-    result = minimize(
-        lambda x: x @ x, [4.0], jac=lambda x: 2 * x, optimizer="sgd", lr=0.25, xtol=0.5, window=window
-    )
+    result = minimize(lambda x: x @ x, [4.0], jac=lambda x: 2 * x, optimizer="sgd", lr=0.25, xtol=0.5, window=window)
 
     assert result.nit == nit
     assert "xtol=0.5" in result.message
 
 
 def test_xtol_is_not_met_before_a_whole_window_has_passed():
-    lr = schedules.piecewise(
-        [1e-6, 1.0, 1e-6], [2, 4]
-    )  # as a warm-up: two short steps, two long ones, short ones
+    lr = schedules.piecewise([1e-6, 1.0, 1e-6], [2, 4])  # as a warm-up: two short steps, two long ones, short ones
     result = minimize(lambda x: x[0], [0.0], jac=lambda x: [1.0], optimizer="sgd", lr=lr, xtol=1e-3, window=3)
 
     assert result.nit == 7
@@ -245,18 +239,14 @@ def test_xtol_is_not_met_before_a_whole_window_has_passed():
 @pytest.mark.parametrize(("window", "nit"), [(1, 4), (2, 5), (3, 6)])
 def test_ftol_wants_a_whole_window_of_equal_losses(window, nit):
     # Losses 8, 4, 2, 1, 0.5, 0.25, 0.125: the first spreads <= 0.9 over 1, 2, 3 steps end at 4, 5, 6.
-    result = minimize(
-        lambda x: x[0], [8.0], jac=lambda x: 0.5 * x, optimizer="sgd", lr=1.0, ftol=0.9, window=window
-    )
+    result = minimize(lambda x: x[0], [8.0], jac=lambda x: 0.5 * x, optimizer="sgd", lr=1.0, ftol=0.9, window=window)
 
     assert result.nit == nit
     assert "ftol=0.9" in result.message
 
 
 def test_ftol_is_relative_for_large_losses():
-    result = minimize(
-        lambda x: x[0], [1000.0], jac=lambda x: [1.0], optimizer="sgd", lr=1.0, ftol=1.1e-3, window=1
-    )
+    result = minimize(lambda x: x[0], [1000.0], jac=lambda x: [1.0], optimizer="sgd", lr=1.0, ftol=1.1e-3, window=1)
 
     assert result.nit == 1
 
@@ -275,9 +265,7 @@ def test_equal_losses_on_both_sides_of_a_valley_meet_a_window_of_one_only():
 @pytest.mark.parametrize("given", [{"ftol": 0.9}, {"xtol": 0.5}, {"gtol": 2.0}])
 def test_tol_sets_those_that_are_missing(given):
     def run(**tolerances):
-        return minimize(
-            lambda x: x @ x, [4.0], jac=lambda x: 2 * x, optimizer="sgd", lr=0.25, window=1, **tolerances
-        )
+        return minimize(lambda x: x @ x, [4.0], jac=lambda x: 2 * x, optimizer="sgd", lr=0.25, window=1, **tolerances)
 
     assert run(tol=1e-30, **given).message == run(**given).message
     assert run(tol=0.5).nit == min(run(ftol=0.5).nit, run(xtol=0.5).nit, run(gtol=0.5).nit)
@@ -346,9 +334,7 @@ def test_gtol_does_not_lose_a_small_gradient_beside_a_large_x():
 
 
 def test_gtol_with_bounds_ignores_what_pushes_outward():
-    result = minimize(
-        lambda x: x[0], [3.0], jac=lambda x: [1.0], optimizer="sgd", lr=1.0, bounds=[(0, 9)], gtol=1e-9
-    )
+    result = minimize(lambda x: x[0], [3.0], jac=lambda x: [1.0], optimizer="sgd", lr=1.0, bounds=[(0, 9)], gtol=1e-9)
 
     assert (result.nit, result.x.tolist(), result.success) == (3, [0.0], True)
 
@@ -361,15 +347,11 @@ def wavy(x):
 
 
 def wavy_grad(x):
-    return np.array(
-        [np.cos(x[0]) * np.exp(0.3 * x[1]), 0.3 * np.sin(x[0]) * np.exp(0.3 * x[1]) + 3 * x[1] ** 2]
-    )
+    return np.array([np.cos(x[0]) * np.exp(0.3 * x[1]), 0.3 * np.sin(x[0]) * np.exp(0.3 * x[1]) + 3 * x[1] ** 2])
 
 
 @pytest.mark.parametrize("at", [[0.7, 1.3], [-0.7, 0.0], [2.0, -4.0]])
-@pytest.mark.parametrize(
-    ("jac", "calls", "rel"), [(None, 3, 1e-6), ("2-point", 3, 1e-6), ("3-point", 5, 1e-9)]
-)
+@pytest.mark.parametrize(("jac", "calls", "rel"), [(None, 3, 1e-6), ("2-point", 3, 1e-6), ("3-point", 5, 1e-9)])
 def test_finite_differences(at, jac, calls, rel):
     fun = Counted(wavy)
     result = minimize(fun, at, jac=jac, steps=0)
@@ -415,9 +397,7 @@ def test_finite_differences_of_a_quadratic_are_exact_where_they_should_be():
 
 
 @pytest.mark.parametrize("jac", ["2-point", "3-point"])
-@pytest.mark.parametrize(
-    "span", [(-1.0, 1.0), (1.0, 1.0 + 1e-12), (1.0 - 1e-9, 1.0 + 1e-12), (1.0, None), (None, 1.0)]
-)
+@pytest.mark.parametrize("span", [(-1.0, 1.0), (1.0, 1.0 + 1e-12), (1.0 - 1e-9, 1.0 + 1e-12), (1.0, None), (None, 1.0)])
 def test_finite_differences_stay_inside_bounds(jac, span):
     fun = Counted(lambda x: float(np.exp(x[0])))
     result = minimize(fun, [1.0], jac=jac, bounds=[span], steps=0)
@@ -643,16 +623,12 @@ def test_wrong_returns(fun, jac, error, text):
         minimize(fun, [3.0, 1.0], jac=jac)
 
 
-@pytest.mark.parametrize(
-    "value", [np.float32(2.0), np.array([2.0]), np.array([[2.0]]), 2, np.int64(2), np.array(2.0)]
-)
+@pytest.mark.parametrize("value", [np.float32(2.0), np.array([2.0]), np.array([[2.0]]), 2, np.int64(2), np.array(2.0)])
 def test_anything_that_is_one_real_number_is_a_loss(value):
     assert minimize(lambda x: value, [1.0], jac=lambda x: [0.0], steps=0).fun == 2.0
 
 
 def test_a_gradient_of_the_right_size_is_reshaped():
-    result = minimize(
-        lambda x: x.sum(), np.ones((2, 3)), jac=lambda x: np.arange(6), optimizer="sgd", lr=1.0, steps=1
-    )
+    result = minimize(lambda x: x.sum(), np.ones((2, 3)), jac=lambda x: np.arange(6), optimizer="sgd", lr=1.0, steps=1)
 
     assert result.x.tolist() == [[1, 0, -1], [-2, -3, -4]]

@@ -50,9 +50,7 @@ class Live:
 
     def armed(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The settings with this optimizer's own schedule wherever `Trip` stands."""
-        return {
-            n: self.trip if v is Trip else self.armed(v) if isinstance(v, dict) else v for n, v in settings.items()
-        }
+        return {n: self.trip if v is Trip else self.armed(v) if isinstance(v, dict) else v for n, v in settings.items()}
 
     def step(self, p: Any = None, g: Any = None) -> None:
         """A step with something put in the place of parameters or gradients."""
@@ -139,4 +137,3 @@ def itself(live: Live) -> None:
 
 def swapped(a: Any) -> Any:
     return a.astype(a.dtype.newbyteorder())
-

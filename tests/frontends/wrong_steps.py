@@ -1,5 +1,4 @@
 """Wrong steps and wrong states to load, and what their errors say."""
-# ruff: noqa: E501  (a table: one row, one line)
 
 from __future__ import annotations
 

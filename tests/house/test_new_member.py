@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from family import same_bits
 
 import adamas
 from adamas.lab.commands import adamas as program
+from family import same_bits
 
 SOURCE = '''
 import adamas

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family import cases, hard_numbers, same_bits
 
 import adamas
+from family import cases, hard_numbers, same_bits
 
 SIZES = (0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 1000, 65_535, 65_537, 1_000_003)
 STEPS = 3

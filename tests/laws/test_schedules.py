@@ -243,9 +243,7 @@ SPAN = st.integers(1, 10_000)
 STEP = st.integers(0, 20_000)
 
 
-@given(
-    REAL, REAL, SPAN, STEP, st.floats(0.1, 10), st.sampled_from(["linear", "cosine", "1-sqrt", "1-square"])
-)
+@given(REAL, REAL, SPAN, STEP, st.floats(0.1, 10), st.sampled_from(["linear", "cosine", "1-sqrt", "1-square"]))
 def test_annealings_stay_between_their_ends_and_go_one_way(start, end, steps, step, power, shape):
     low, high = min(start, end), max(start, end)
     for schedule in (
@@ -294,9 +292,7 @@ def test_warmup_meets_its_schedule(peak, steps, length, skip):
     schedule = s.warmup(inner, steps, skip_start=skip)
 
     assert schedule(steps) == inner(0) == peak
-    assert (
-        0.0 <= peak - schedule(steps - 1) <= peak / steps * (1 + 1e-9)
-    )  # no jump: at most one stair of the line
+    assert 0.0 <= peak - schedule(steps - 1) <= peak / steps * (1 + 1e-9)  # no jump: at most one stair of the line
     assert schedule(steps + length // 2) == inner(length // 2)
     assert schedule(0) == (pytest.approx(peak / steps) if skip else 0.0)
 

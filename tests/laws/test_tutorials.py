@@ -65,9 +65,7 @@ def test_t0_printed_epsilon_is_the_folded_form_not_the_paper():
 
 
 def study(optimizer):
-    return adamas.minimize(
-        lambda x: 0.5 * float(x @ x), [3.0, -2.0], jac=lambda x: x, optimizer=optimizer, steps=100
-    )
+    return adamas.minimize(lambda x: 0.5 * float(x @ x), [3.0, -2.0], jac=lambda x: x, optimizer=optimizer, steps=100)
 
 
 def strides(result):
@@ -124,9 +122,7 @@ def test_t1_full_batch_with_a_threshold_on_the_change_of_loss():
         error = design @ w - y
         return float(error @ error) / len(y), 2.0 * design.T @ error / len(y)
 
-    result = adamas.minimize(
-        loss, [0.0, 0.0], jac=True, optimizer="adam", lr=0.1, steps=10_000, ftol=1e-12, window=1
-    )
+    result = adamas.minimize(loss, [0.0, 0.0], jac=True, optimizer="adam", lr=0.1, steps=10_000, ftol=1e-12, window=1)
 
     assert result.success
     assert 100 < result.nit < 2000

@@ -70,7 +70,7 @@ class Plan(Protocol):
         """Whether it serves these objects, as they are now."""
         ...
 
-    def survey(self, inputs: Sequence[tuple[float, ...]]) -> list[Sum]:
+    def survey(self, inputs: Sequence[tuple[float, ...]], clips: bool) -> list[Sum]:
         """Sums of squares of the prepared gradients, one per row, or one for all if that suffices."""
         ...
 
@@ -166,12 +166,13 @@ class Engine:
         new_scalars = plan.scalars(inputs)
         coefficients: float | Sequence[float] = 1.0
         if self.around.surveys:
-            sums = plan.survey(inputs)
-            total = sum(sums, Sum())
-            if not total.finite and self.around.nonfinite != "propagate":
+            strict, clips = self.around.nonfinite != "propagate", self.shape.clips
+            sums = plan.survey(inputs, clips and not strict)  # clipping by value would hide an infinity
+            if strict and not all(s.finite for s in sums):
                 return self._refuse()
             if self.around.norms:
-                coefficients = self._coefficients(sums, total)
+                sums = plan.survey(inputs, clips) if clips and strict else sums
+                coefficients = self._coefficients(sums, sum(sums, Sum()))
         met = plan.run(coefficients)
         self.plan = plan if plan.lasting else None
         self.t += 1
@@ -248,7 +249,9 @@ class Engine:
         slots = {}
         for place, slot in enumerate(self.resolved.slots):
             old = held[slot.name] if held else None
-            if old is not None and (is_placed(old, row.work_p, dtype, place) if row.dense else old.dtype == dtype):
+            if old is not None and (  # beside a strided parameter the step works in C order
+                is_placed(old, row.work_p, dtype, place) if row.dense else old.dtype == dtype and old.flags.c_contiguous
+            ):
                 slots[slot.name] = old
                 continue
             new = state_like(row.work_p, dtype, place)

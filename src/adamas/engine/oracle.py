@@ -42,22 +42,22 @@ class ReferencePlan:
             run = {**x, **arrays, "coefficient": 1.0, "keep_scale": 1.0}
             try:
                 new = self._pass(run, np.dtype(np.float64))
+                out.append({s.name: float(new[s.name]) for s in self.engine.resolved.scalar_slots})
             except ARITHMETIC as error:
                 raise scalar_error(self.engine, error) from error
-            out.append({s.name: float(new[s.name]) for s in self.engine.resolved.scalar_slots})
         return out
 
     def _pass(self, x: dict[str, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
         return run_pass(self.engine.resolved, self.engine.shape, x, dtype)
 
-    def survey(self, inputs: Inputs) -> list[Sum]:
+    def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
         scale, clip_value = self.engine.around.numbers
         out = []
         for row in self.rows:
             dtype = row.format.compute_dtype
             bound = bind(prepared, dtype)
             with np.errstate(all="ignore"):
-                g = bound(row.g.astype(dtype), scale, clip_value, self.engine.shape.clips)
+                g = bound(row.g.astype(dtype), scale, clip_value, clips)
             out.append(Sum.of(sum_of_squares(g)))
         return out
 

@@ -21,6 +21,19 @@ from .step import Shape, element_pass
 Array = NDArray[Any]
 
 
+class Values(np.ndarray[Any, Any]):
+    """Arrays on which `x += y` makes a new array, as it makes a new number of a number; never complex."""
+
+    def __array_finalize__(self, _: object) -> None:
+        if self.dtype.kind == "c":
+            raise TypeError("a power of a negative number is complex")
+
+    def _anew(self, other: object) -> Any:
+        return NotImplemented  # Python then takes `x = x + y`
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __iand__ = __ior__ = _anew
+
+
 @cache
 def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
     """`sqrt`, `abs`, `where` for arrays of a dtype; on Python floats they stay Python floats."""
@@ -32,7 +45,7 @@ def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
         if isinstance(condition, bool) and all(isinstance(v, (int, float)) for v in (a, b)):
             return a if condition else b
         a, b = (np.asarray(v).astype(dtype, casting="same_kind", copy=False) for v in (a, b))  # refuses complex numbers
-        return np.where(condition, a, b)
+        return np.where(condition, a, b).view(Values)
 
     return {"sqrt": sqrt, "abs": abs, "where": where, "exp": VOCABULARY["exp"], "log": VOCABULARY["log"]}
 
@@ -59,7 +72,7 @@ def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., An
 
 
 def _plain(value: Any) -> Any:
-    """A constant as NumPy's rules of promotion want it: `numpy.float64` would widen float32 arrays, a float does not."""
+    """A constant as NumPy promotes it rightly: a `numpy.float64` would widen float32 arrays, a float does not."""
     return float(value) if isinstance(value, float) else value
 
 
@@ -79,8 +92,9 @@ def run_pass(resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.d
     def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         return bind(function, dtype)(**arguments)
 
+    values = {n: v.view(Values) if isinstance(v, np.ndarray) else v for n, v in x.items()}
     with np.errstate(all="ignore"):
-        return element_pass(call, resolved, shape, x)
+        return element_pass(call, resolved, shape, values)
 
 
 def sum_of_squares(g: Array) -> float:

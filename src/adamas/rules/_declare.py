@@ -182,6 +182,11 @@ def _resolve(rule: Rule, options: tuple[tuple[str, object], ...]) -> Resolved:
     outputs = dict(zip(["p", *(s.name for s in rule.slots)], program.outputs, strict=True))
     for name, value in outputs.items():
         scalar = any(s.name == name for s in scalars)
+        if value.kind == "scalar" and not scalar and name != "p":
+            raise RuleError(
+                f"{_label(rule.function, rule.name)}: what it returns for {name!r} is one number for all elements; "
+                f"declare slots={{{name!r}: Slot({name!r}, scalar=True)}}"
+            )
         if value.kind == "static" or value.boolean or (scalar and value.kind != "scalar"):
             raise RuleError(
                 f"{_label(rule.function, rule.name)}: what it returns for {name!r} is no "

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ._declare import rule
+from ._terms import average
 
 
 @rule(name="Momentum", source="Polyak 1964", momentum="yes")
@@ -13,7 +14,7 @@ def heavy_ball(p: Any, g: Any, v: Any, *, lr: Any = 0.01, momentum: Any = 0.9, a
     a mean, `v = mu v + (1 - mu) g`; the same path at `lr / (1 - mu)`. Keras puts lr inside: `v = mu v - lr g`.
     """
     if averaged:
-        v = momentum * v + (1 - momentum) * g
+        v = average(momentum, v, g)
     else:
         v = momentum * v + g
     return p - lr * v, v

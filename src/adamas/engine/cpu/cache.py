@@ -21,6 +21,16 @@ FIXED_TIME = 1_000_000_000  # Numba compares the module's time stamp; equal text
 _lock = threading.Lock()
 
 
+def _after_fork() -> None:
+    """A lock that another thread held at the fork would never be released in the child."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 @cache
 def folder() -> Path:
     """Where compiled kernels live: ADAMAS_CACHE_DIR, else the user's cache folder, else a temporary folder."""

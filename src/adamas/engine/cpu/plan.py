@@ -57,9 +57,11 @@ class CpuPlan:
     def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
         try:
             slots = [self._compute(k, values) for k, values in enumerate(inputs)] if self.segments else []
+            if not self.scalar_names:
+                return []
+            return [dict(zip(self.scalar_names, map(float, one), strict=True)) for one in slots]
         except ARITHMETIC as error:
             raise scalar_error(self.engine, error) from error
-        return [dict(zip(self.scalar_names, one, strict=True)) for one in slots] if self.scalar_names else []
 
     def _compute(self, k: int, values: tuple[float, ...]) -> tuple[float, ...]:
         """A group's scalars, into the tables of the kernels; returns the new scalar slots."""
@@ -68,10 +70,10 @@ class CpuPlan:
             segment.pack.pack_into(segment.list.scalar_buffer, k * segment.pack.size, *hoisted)
         return slots
 
-    def survey(self, inputs: Inputs) -> list[Sum]:
+    def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
         self._gather()
         per_row = self.engine.around.clip_tensor_norm is not None
-        parts = [s.sums(inputs, per_row) for s in self.segments]
+        parts = [s.sums(inputs, per_row, clips) for s in self.segments]
         flat_parts = [one for part in parts for one in part]
         if not per_row:
             return flat_parts

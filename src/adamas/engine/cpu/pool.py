@@ -85,7 +85,9 @@ class _Worker:
         self.index = index
         self.mail = np.zeros(MAIL_WORDS, np.int64)
         self.address = self.mail.ctypes.data
+        self.words = self.mail.data
         self.owner: object = None
+        self.post = native().post
         self.wake = _thread.allocate_lock()
         self.wake.acquire()
         threading.Thread(target=self._loop, name=f"adamas-{index}", daemon=True).start()
@@ -98,9 +100,9 @@ class _Worker:
 
     def offer(self, entry: int, control: int, owner: object) -> None:
         """Post a work list, unless the worker is still at the one before. The owner keeps its memory alive."""
-        if self.mail[SEQUENCE] == self.mail[ACKNOWLEDGED]:
+        if self.words[SEQUENCE] == self.words[ACKNOWLEDGED]:
             self.owner = owner
-            native().post(self.address, entry, control)
+            self.post(self.address, entry, control)
             if self.wake.locked():
                 self.wake.release()
 

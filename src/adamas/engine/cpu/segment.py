@@ -69,7 +69,7 @@ class Segment:
         self.list.row_reals[:, -2:] = 1.0
         self.attached = False
         self.last: float | None = 1.0
-        self.survey_list: WorkList | None = None
+        self.survey_lists: dict[bool, WorkList] = {}
 
     def attach(self) -> None:
         """Point the table at the state."""
@@ -79,15 +79,16 @@ class Segment:
                 self.list.rows[k, 3 + j] = state[name].ctypes.data
         self.attached = True
 
-    def sums(self, inputs: Inputs, per_row: bool) -> list[Sum]:
-        """Sums of squares, for each row or for all rows together."""
-        kernel, generated = survey_kernel(self.engine.shape.clips, self.format.name)
-        if self.survey_list is None:
+    def sums(self, inputs: Inputs, per_row: bool, clips: bool) -> list[Sum]:
+        """Sums of squares, after clipping by value or before it, for each row or for all rows together."""
+        kernel, generated = survey_kernel(clips, self.format.name)
+        if clips not in self.survey_lists:
             sizes = [r.p.size for r in self.rows]
-            self.survey_list = WorkList(sizes, len(inputs), generated.hoisted, SURVEY_ROW, 2 * self.format.itemsize)
-            self.survey_list.rows[: len(self.rows), 0] = self.groups
-            self.survey_list.rows[:, 4] = self.engine.around.norms
-        work = self.survey_list
+            work = WorkList(sizes, len(inputs), generated.hoisted, SURVEY_ROW, 2 * self.format.itemsize)
+            work.rows[: len(self.rows), 0] = self.groups
+            work.rows[:, 4] = self.engine.around.norms
+            self.survey_lists[clips] = work
+        work = self.survey_lists[clips]
         work.rows[: len(self.rows), 2] = self.list.rows[: len(self.rows), 2]
         scalars = scalar_function(generated.scalars)
         hoisted, _ = scalars(*self.engine.around.numbers)
