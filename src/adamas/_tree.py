@@ -34,6 +34,8 @@ class Tree:
         self._open: set[int] = set()
         self._places: set[tuple[int, Any]] = set()
         self._walk(parameters, gradients, "", None, None)
+        if not self.names:
+            raise ValueError(f"there are no parameters in {shown(parameters, 40)}; pass at least one array or float.")
         seen: dict[str, int] = {}
         for name in self.names:
             seen[name] = seen.get(name, 0) + 1

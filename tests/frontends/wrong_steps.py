@@ -91,6 +91,9 @@ STEP = {
     "a lone float": Wrong(lambda live: live.step(0.5, 0.1), TypeError, r"the parameter is float 0\.5; .*within a dict", **on("SGD")),
     "a set": Wrong(lambda live: live.step({1.0}, {1.0}), TypeError, r"the parameter is set \{1\.0\}; a param", **on("SGD")),
     "a generator": Wrong(lambda live: live.step(x for x in ()), TypeError, r"the parameter is generator", **on("SGD")),
+    "no parameters": Wrong(
+        lambda live: live.opt.step({}, {}), ValueError, r"there are no parameters in \{\}; pass at least one array or float"
+    ),
     "missing key": Wrong(
         lambda live: live.step(g={"w": live.g["w"]}), ValueError, r"keys of gradients differ .*: missing \['b'\], extra \[\]\. Pass"
     ),

@@ -320,6 +320,26 @@ def obey_permissions() -> None:
         ctypes.CDLL(None).prctl(drop, override, 0, 0, 0)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux's affinity")
+def test_only_our_own_threads_are_placed() -> None:
+    """A woken worker keeps off the caller's processor, within what the process may use; the caller stays as it was."""
+    allowed = os.sched_getaffinity(0)
+    start, opt = np.linspace(-1, 1, 150_000), adamas.Adam()
+    before = adamas.get_num_threads()
+    adamas.set_num_threads(2)
+    try:
+        for _ in range(5):
+            opt.step(start, np.cos(start))
+            time.sleep(0.01)  # the worker falls asleep
+    finally:
+        adamas.set_num_threads(before)
+    (worker,) = [t for t in threading.enumerate() if t.name == "adamas-1"]
+    assert os.sched_getaffinity(0) == allowed
+    placed = os.sched_getaffinity(worker.native_id or 0)
+    assert placed <= allowed
+    assert len(placed) == max(1, len(allowed) - 1)
+
+
 def test_nowhere_to_write(tmp_path: Path) -> None:
     """HOME and the named folder cannot be had: kernels go to a temporary folder, and info() says so."""
     blocked = tmp_path / "file"

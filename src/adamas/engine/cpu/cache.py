@@ -6,10 +6,12 @@ files are moved into place whole: two processes may write the same module at onc
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -48,7 +50,15 @@ def folder() -> Path:
                 return candidate
         except OSError:
             continue
-    return Path(tempfile.mkdtemp(prefix="adamas-"))  # compiled anew in every process; `adamas.info()` shows it
+    made = tempfile.mkdtemp(prefix="adamas-")
+    atexit.register(_remove, made, os.getpid())
+    return Path(made)  # compiled anew in every process; `adamas.info()` shows it
+
+
+def _remove(folder: str, owner: int) -> None:
+    """Remove a temporary cache, unless this is a forked child of its owner."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache
