@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from .bench_peers import (
     torch_step,
     tutorial_step,
 )  # fmt: skip
+from .bench_process import rows_of, user_class
 from .bench_start import first_use
 from .errors import InputError, LabError
 
@@ -93,8 +93,9 @@ def cases(user: type[Optimizer], quick: bool) -> list[Case]:
     return [
         Case(
             "memory", "64 M elements, far beyond the caches", ((big,),),
-            [numpy_step], [(_fused, (1.0,)), (copy_step, (0.95,)), (tutorial_step, (12.0,))], few, 3,
+            [numpy_step], [(_fused, (1.0,)), (copy_step, (0.95,))], 2 * few + 1, 4,
         ),
+        Case("tutorial", "64 M elements", ((big,),), [numpy_step], [(tutorial_step, (12.0,))], few, 1),
         Case("cache", "260 k elements, in cache", ((260_000,),), [numpy_step], [(_fused, (2.0,))], 4 * few, 60),
         Case(
             "small", "1000 tensors of 64", ((64,),) * 1000,
@@ -164,8 +165,6 @@ def run_case(case: Case) -> list[Row]:
             rows.append(_row(case, elements, mine.name, "", times[id(mine)], None, None))
         for other, (_, bars) in zip(others, peers, strict=True):
             rows.append(_row(case, elements, mine.name, other.name, times[id(mine)], times[id(other)], bars[k]))
-    del ours, others
-    gc.collect()
     return rows
 
 
@@ -198,17 +197,26 @@ def _row(case: Case, elements: int, ours: str, peer: str, mine: Any, other: Any,
     return Row(case.name, case.what, elements, ours, peer, time_us, peer_us, ratio, low, high, bar, met)
 
 
-def run(only: Sequence[str], user: type[Optimizer], quick: bool, tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Run races by name (all if none is named); `tell` hears of each before it starts."""
+def run(only: Sequence[str], rule_path: str, quick: bool, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Run races by name (all if none is named), each in its own process; `tell` hears of each before it starts.
+
+    Raises:
+        InputError: no such race, file or rule.
+        LabError: a race failed.
+    """
+    try:
+        user = user_class(rule_path)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     known = names()
     wrong = [name for name in only if name not in known]
     if wrong:
         raise InputError(f"no race is called {wrong[0]!r}; there are: {', '.join(known)}.")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for case in cases(user, quick):
         if not only or case.name in only:
             tell(f"{case.name}: {case.what}")
-            rows += [asdict(row) for row in run_case(case)]
+            rows += rows_of(case.name, rule_path, quick)
     if not only or FIRST_USE in only:
         tell(f"{FIRST_USE}: a fresh process")
         rows.append(asdict(run_first_use(2 if quick else 7)))
