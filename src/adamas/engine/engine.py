@@ -98,13 +98,8 @@ class Engine:
         self, resolved: Resolved, shape: Shape, around: Around, groups: Sequence[Group],
         planner: Callable[[Engine, list[Row], list[int]], Plan],
     ):  # fmt: skip
-        self.resolved, self.shape, self.around, self.groups, self.planner = (
-            resolved,
-            shape,
-            around,
-            list(groups),
-            planner,
-        )
+        self.resolved, self.shape, self.around = resolved, shape, around
+        self.groups, self.planner = list(groups), planner
         self.state: dict[str, dict[str, Array]] = {}
         self.t = 0
         self.counters = {"nonfinite": 0, "skipped": 0, "staged": 0}
@@ -116,7 +111,10 @@ class Engine:
 
     def _reset_scalars(self) -> None:
         for group in self.groups:
-            group.scalar_state = {s.name: self.start(s.start, group) for s in self.resolved.scalar_slots}
+            group.scalar_state = self._scalar_start(group)
+
+    def _scalar_start(self, group: Group) -> dict[str, float]:
+        return {s.name: self.start(s.start, group) for s in self.resolved.scalar_slots}
 
     def reset(self) -> None:
         """Forget state and step count; settings stay."""
@@ -132,7 +130,7 @@ class Engine:
         return start
 
     def inputs(self, group: Group) -> tuple[float, ...]:
-        """What the scalar part takes, in its order (see `step_program`)."""
+        """What the scalar part takes, in its order (see `scalar_inputs`)."""
         return (
             self.t + 1, *group.settings.at(self.t), *self.around.numbers, *group.scalar_state.values()
         )  # fmt: skip
@@ -186,7 +184,7 @@ class Engine:
     def add_group(self, settings: Settings) -> int:
         """A further group, at the start of its scalar state; returns its index."""
         group = Group(settings)
-        group.scalar_state = {s.name: self.start(s.start, group) for s in self.resolved.scalar_slots}
+        group.scalar_state = self._scalar_start(group)
         self.groups.append(group)
         return len(self.groups) - 1
 

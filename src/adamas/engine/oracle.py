@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from .engine import ARITHMETIC, Engine, scalar_error
-from .hyper import declared
 from .plan import Row, flat
 from .reference import bind, run_pass, sum_of_squares
-from .step import STEP_SCALARS, prepared
+from .step import enlargement, prepared, scalar_inputs
 from .survey import Sum
 
 Inputs = Sequence[tuple[float, ...]]
@@ -28,13 +27,9 @@ class ReferencePlan:
     def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
         return False
 
-    def _names(self) -> list[str]:
-        hyper = list(declared(self.engine.resolved.rule))
-        more = [n for n in STEP_SCALARS if n not in hyper]
-        return ["t", *hyper, *more, *(s.name for s in self.engine.resolved.scalar_slots)]
-
     def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
-        self.values = [dict(zip(self._names(), values, strict=True)) for values in inputs]
+        names = scalar_inputs(self.engine.resolved)
+        self.values = [dict(zip(names, values, strict=True)) for values in inputs]
         one = np.zeros(1)
         out = []
         for x in self.values:
@@ -78,7 +73,7 @@ class ReferencePlan:
             x |= {"coefficient": factor, "keep_scale": 1.0}
             new = self._pass(x, dtype)
             if self.engine.shape.cautious:
-                x["keep_scale"] = p.size / max(1, int(np.sum(new["agreement"])))
+                x["keep_scale"] = enlargement(p.size, int(np.sum(new["agreement"])))
                 new = self._pass(x, dtype)
             with np.errstate(all="ignore"):
                 p[...] = np.asarray(new["p"]).astype(p.dtype)

@@ -94,8 +94,7 @@ def check(names: Sequence[str], parameters: Sequence[Any], gradients: Sequence[A
 
 def flat(a: Array) -> Array:
     """A dense array as a 1-d view in the order of memory."""
-    order = sorted(range(a.ndim), key=lambda k: (-abs(a.strides[k]), -a.shape[k], k))
-    return a.transpose(order).reshape(-1)
+    return _in_memory_order(a).reshape(-1)
 
 
 def is_dense(a: Array) -> bool:
@@ -104,8 +103,12 @@ def is_dense(a: Array) -> bool:
         return True
     if any(s < 0 for s in a.strides):
         return False
-    order = sorted(range(a.ndim), key=lambda k: (-a.strides[k], -a.shape[k], k))
-    return bool(a.transpose(order).flags.c_contiguous)
+    return bool(_in_memory_order(a).flags.c_contiguous)
+
+
+def _in_memory_order(a: Array) -> Array:
+    """The array with its axes from the longest stride to the shortest."""
+    return a.transpose(sorted(range(a.ndim), key=lambda k: (-abs(a.strides[k]), -a.shape[k], k)))
 
 
 def same_layout(a: Array, b: Array) -> bool:

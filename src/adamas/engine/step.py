@@ -80,6 +80,18 @@ def settled(lr: Any, p: Any, p_new: Any) -> Any:
     return where(lr == 0, p, p_new)
 
 
+def enlargement(size: int, kept: int) -> float:
+    """What a cautious mask multiplies the kept components with: n / number kept, per tensor."""
+    return size / max(1, kept)
+
+
+def scalar_inputs(resolved: Resolved) -> list[str]:
+    """Names of all that the scalar part takes, in order."""
+    hyper = [h.name for h in resolved.rule.hyper]
+    around = [name for name in STEP_SCALARS if name not in hyper]
+    return ["t", *hyper, *around, *(s.name for s in resolved.scalar_slots)]
+
+
 Call = Callable[[Callable[..., Any], Mapping[str, Any]], Any]
 
 

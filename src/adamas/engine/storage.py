@@ -24,6 +24,21 @@ class Format:
     itemsize: int
 
     @property
+    def mantissa_bits(self) -> int:
+        """Stored mantissa bits of the compute type; the exponent stands above them."""
+        return 23 if self.compute == "float32" else 52
+
+    @property
+    def exponent_bias(self) -> int:
+        """Exponent bias of the compute type."""
+        return 127 if self.compute == "float32" else 1023
+
+    @property
+    def infinity(self) -> int:
+        """Bit pattern of infinity in the compute type; magnitudes above it are NaN."""
+        return (2 * self.exponent_bias + 1) << self.mantissa_bits
+
+    @property
     def compute_dtype(self) -> np.dtype[Any]:
         return np.dtype(self.compute)
 

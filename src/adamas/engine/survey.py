@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cpu.templates import BIN_BITS, BINS
+from .storage import Format
 
 UNIT = -2400
 
@@ -78,7 +78,6 @@ def coefficient(limit: float | None, norm: float) -> float:
     return limit / norm
 
 
-def largest_exponent(results: NDArray[np.int64], compute: np.dtype[Any]) -> int:
-    """Binary exponent of the largest finite element, from the survey's magnitudes."""
-    width, bias = (23, 127) if compute == np.float32 else (52, 1023)
-    return int(results[:, 0].max(initial=0) >> width) - bias
+def largest_exponent(results: NDArray[np.int64], storage: Format) -> int:
+    """Binary exponent of the largest element, from the survey's magnitudes."""
+    return int(results[:, 0].max(initial=0) >> storage.mantissa_bits) - storage.exponent_bias

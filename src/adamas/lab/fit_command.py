@@ -18,7 +18,9 @@ from .options import (
     comma_list,
     exits,
     json_option,
+    lr_option,
     note,
+    optimizer_option,
     out_option,
     overwrite_option,
     print_json,
@@ -53,14 +55,8 @@ ORDER = (
     show_default=True,
     help="auto: logistic for text and for 0/1, else linear.",
 )
-@click.option(
-    "--optimizer",
-    default="adam",
-    show_default=True,
-    metavar="NAME",
-    help="A member of the family or FILE.py:RULE.",
-)
-@click.option("--lr", type=float, metavar="NUMBER", help="Learning rate.  [default: the optimizer's own]")
+@optimizer_option
+@lr_option
 @click.option("--batch-size", type=int, metavar="N", help="Rows per step.  [default: all]")
 @click.option(
     "--tol",

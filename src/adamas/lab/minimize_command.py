@@ -14,7 +14,16 @@ import numpy as np
 import adamas
 
 from .errors import InputError, LabError
-from .options import exits, json_option, note, out_option, overwrite_option, print_json
+from .options import (
+    exits,
+    json_option,
+    lr_option,
+    note,
+    optimizer_option,
+    out_option,
+    overwrite_option,
+    print_json,
+)
 from .roster import get_entrant
 from .runfolder import RunFolder, write_csv, write_json
 from .surfaces import Surface, get_surface
@@ -29,14 +38,8 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("surface", metavar="SURFACE")
-@click.option(
-    "--optimizer",
-    default="adam",
-    show_default=True,
-    metavar="NAME",
-    help="A member of the family or FILE.py:RULE.",
-)
-@click.option("--lr", type=float, metavar="NUMBER", help="Learning rate.  [default: the optimizer's own]")
+@optimizer_option
+@lr_option
 @click.option("--steps", type=int, metavar="N", help="Steps.  [default: the surface's own]")
 @click.option("--start", metavar="X,Y", help="Where to start, e.g. --start=-7,2.  [default: the surface's own]")
 @out_option

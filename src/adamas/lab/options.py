@@ -21,6 +21,14 @@ out_option = click.option(
     help="Folder for records, figures and the report.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Write into DIR although it holds files.")
+optimizer_option = click.option(
+    "--optimizer",
+    default="adam",
+    show_default=True,
+    metavar="NAME",
+    help="A member of the family or FILE.py:RULE.",
+)
+lr_option = click.option("--lr", type=float, metavar="NUMBER", help="Learning rate.  [default: the optimizer's own]")
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, and only that, on stdout."
 )

@@ -7,7 +7,7 @@ from ._declare import DECAYS, GLOSSARY, WEIGHT_DECAY, Hyper, Resolved, Rule, Slo
 from ._program import Program, RuleError, Value, append, build, element, scalar
 from ._term import is_term, term
 from ._terms import average, corrected, ratio
-from ._vocabulary import PRIMITIVES, VOCABULARY, abs, clip, exp, log, maximum, minimum, sign, sqrt, where
+from ._vocabulary import PRIMITIVES, SCALAR_ONLY, VOCABULARY, abs, clip, exp, log, maximum, minimum, sign, sqrt, where
 from .adabelief import adabelief
 from .adadelta import adadelta
 from .adagrad import adagrad
@@ -59,6 +59,7 @@ __all__ = [
     "MEMBERS",
     "PRIMITIVES",
     "ROLL",
+    "SCALAR_ONLY",
     "VOCABULARY",
     "WEIGHT_DECAY",
     "Hyper",

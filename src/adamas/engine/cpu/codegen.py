@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...rules import Program, Resolved, Value, append, element, scalar
-from ..step import ROW_SCALARS, STEP_SCALARS, Shape, element_pass, prepared
+from ..step import ROW_SCALARS, Shape, element_pass, prepared, scalar_inputs
 from ..storage import FORMATS
 from .templates import HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY
 
@@ -33,8 +33,7 @@ class Generated:
 def step_program(resolved: Resolved, shape: Shape) -> tuple[Program, dict[str, Value]]:
     """The whole element pass as one program, and its outputs by name."""
     arrays = ["p", "g", *(s.name for s in resolved.rule.slots if not s.scalar)]
-    hyper = [h.name for h in resolved.rule.hyper]
-    scalars = ["t", *hyper, *(s for s in STEP_SCALARS if s not in hyper), *(s.name for s in resolved.scalar_slots)]
+    scalars = scalar_inputs(resolved)
     program = Program(tuple(arrays), tuple(scalars))
     x = {n: element(n) for n in (*arrays, *ROW_SCALARS)} | {n: scalar(n) for n in scalars}
 
@@ -75,19 +74,19 @@ def survey_module(clips: bool, format_name: str) -> Generated:
         "clips": clips,
     }
     (g,) = append(program, prepared, arguments)
-    single = FORMATS[format_name].compute == "float32"
+    storage = FORMATS[format_name]
     text = HEADER + f"load_g = load({format_name!r}, 1)\n"
     text += SURVEY.format(
         parameters=", ".join(["at_g", "n", *program.hoisted]),
         body="\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
         g=_text(g),
-        scaled=f"float64({_text(g)})" if single else f"{_text(g)} * scale",
+        scaled=f"float64({_text(g)})" if storage.compute == "float32" else f"{_text(g)} * scale",
         integer=_integer(format_name),
         scalars=_load_scalars(program, format_name),
-        size=FORMATS[format_name].itemsize,
-        infinity=0x7F800000 if single else 0x7FF0000000000000,
-        exponent_unit=1 << (23 if single else 52),
-        exponent_bias=127 if single else 1023,
+        size=storage.itemsize,
+        infinity=storage.infinity,
+        exponent_unit=1 << storage.mantissa_bits,
+        exponent_bias=storage.exponent_bias,
         **LAYOUT,
     )
     return _generated(text + RUN.format(name="run", body="survey_item", **LAYOUT), program, [])

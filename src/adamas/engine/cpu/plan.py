@@ -20,21 +20,13 @@ class CpuPlan:
     def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
         self.engine, self.rows = engine, rows
         names = [n for n in FORMATS if any(r.format.name == n for r in rows)]
-        self.segments = []
-        self.order: list[int] = []
-        for name in names:
-            chosen = [k for k, r in enumerate(rows) if r.format.name == name]
-            self.order += chosen
-            self.segments.append(Segment(engine, [rows[k] for k in chosen], [groups[k] for k in chosen]))
+        self.segments = [
+            Segment(engine, rows, groups, [k for k, r in enumerate(rows) if r.format.name == name]) for name in names
+        ]
         self.staged = any(not r.dense or r.stage_g for r in rows)
         self.peek: Peek | None = None
-        self.shape = engine.shape
         if rows and not self.staged and can_peek():
-            targets = {
-                k: s.list.rows[j, 2:].ctypes.data
-                for s, ks in zip(self.segments, self._by_segment(), strict=True)
-                for j, k in enumerate(ks)
-            }
+            targets = {k: s.list.rows[j, 2:].ctypes.data for s in self.segments for j, k in enumerate(s.places)}
             self.peek = Peek(rows, [targets[k] for k in range(len(rows))])
         self.lasting = self.peek is not None
         if self.lasting:
@@ -43,13 +35,6 @@ class CpuPlan:
         self.scalar_names = [s.name for s in engine.resolved.scalar_slots]
         if rows:
             self.scalar_part = scalar_function(self.segments[0].generated.scalars)
-
-    def _by_segment(self) -> list[list[int]]:
-        out, at = [], 0
-        for s in self.segments:
-            out.append(self.order[at : at + len(s.rows)])
-            at += len(s.rows)
-        return out
 
     def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
         return self.peek is not None and self.peek.holds(parameters, gradients)
@@ -73,13 +58,13 @@ class CpuPlan:
     def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
         self._gather()
         per_row = self.engine.around.clip_tensor_norm is not None
-        parts = [s.sums(inputs, per_row, clips) for s in self.segments]
-        flat_parts = [one for part in parts for one in part]
+        parts = [(s, s.sums(inputs, per_row, clips)) for s in self.segments]
         if not per_row:
-            return flat_parts
+            return [one for _, part in parts for one in part]
         ordered = [Sum()] * len(self.rows)
-        for place, one in zip(self.order, flat_parts, strict=True):
-            ordered[place] = one
+        for segment, part in parts:
+            for place, one in zip(segment.places, part, strict=True):
+                ordered[place] = one
         return ordered
 
     def _gather(self) -> None:
@@ -91,23 +76,13 @@ class CpuPlan:
         if not self.engine.around.surveys:
             self._gather()
         bad = 0
-        at = 0
         for segment in self.segments:
             if not segment.attached:
                 segment.attach()
-            work = segment.list
-            if isinstance(coefficients, float):
-                if coefficients != segment.last:
-                    work.row_reals[:, -2] = coefficients
-                    segment.last = coefficients
-            else:
-                places = self.order[at : at + len(segment.rows)]
-                work.row_reals[: len(segment.rows), -2] = [coefficients[k] for k in places]
-                segment.last = None
-            at += len(segment.rows)
-            if self.shape.cautious:
+            segment.scale(coefficients)
+            if self.engine.shape.cautious:
                 segment.agree()
-            bad += work.run(segment.kernels["run"])
+            bad += segment.list.run(segment.kernels["run"])
         if self.staged:
             for row in self.rows:
                 row.scatter()

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ...rules import VOCABULARY, Resolved
+from ...rules import PRIMITIVES, SCALAR_ONLY, VOCABULARY, Resolved
 from .. import survey
 from ..engine import Engine
 from ..plan import Row
-from ..step import Shape
+from ..step import ROW_SCALARS, Shape, enlargement
 from ..survey import Sum
 from .cache import load_module
 from .codegen import Generated, step_module, survey_module
 from .pool import Kernel
 from .worklist import WorkList
 
+COEFFICIENT, KEEP_SCALE = (k - len(ROW_SCALARS) for k in range(len(ROW_SCALARS)))  # from the end of a row
 SURVEY_ROW = 5  # group, unused, address of g, shift of exponents, whether sums are wanted
 
 Inputs = Sequence[tuple[float, ...]]
@@ -43,30 +44,37 @@ def survey_kernel(clips: bool, format_name: str) -> tuple[Kernel, Generated]:
 @cache
 def scalar_function(source: str) -> Callable[..., tuple[tuple[float, ...], tuple[float, ...]]]:
     """The scalar part as a Python function in float64."""
-    table: dict[str, Any] = {n: VOCABULARY[n] for n in ("sqrt", "abs", "where", "exp", "log")}
+    table: dict[str, Any] = {n: VOCABULARY[n] for n in (*PRIMITIVES, *SCALAR_ONLY)}
     exec(compile(source, "<adamas scalars>", "exec"), table)
     return table["scalars"]  # type: ignore[no-any-return]
 
 
 class Segment:
-    """The rows of one storage format, with their kernel and tables."""
+    """The rows of one storage format, with their kernel and tables.
 
-    def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
-        self.rows, self.groups = rows, groups
-        self.format = rows[0].format
+    Args:
+        engine: whose rule and state these are.
+        rows, groups: all rows of the plan and their groups.
+        places: which of them are here.
+    """
+
+    def __init__(self, engine: Engine, rows: list[Row], groups: list[int], places: list[int]):
+        self.places = places
+        self.rows, self.groups = [rows[k] for k in places], [groups[k] for k in places]
+        self.format = self.rows[0].format
         self.kernels, self.generated = kernels(engine.resolved, engine.shape, self.format.name)
         self.engine = engine
         self.slots = [s.name for s in engine.resolved.slots]
-        words = 1 + 2 + len(self.slots) + 2
+        words = 3 + len(self.slots) + len(ROW_SCALARS)
         traffic = 3 * self.format.itemsize + 2 * len(self.slots) * self.format.compute_dtype.itemsize
-        sizes = [r.p.size for r in rows]
+        sizes = [r.p.size for r in self.rows]
         self.list = WorkList(sizes, len(engine.groups), self.generated.hoisted, words, traffic)
         self.pack = struct.Struct(f"{self.generated.hoisted}d")
-        self.list.rows[: len(rows), 0] = groups
-        for k, row in enumerate(rows):
+        self.list.rows[: len(self.rows), 0] = self.groups
+        for k, row in enumerate(self.rows):
             self.list.rows[k, 1] = row.work_p.ctypes.data
             self.list.rows[k, 2] = row.work_g.ctypes.data
-        self.list.row_reals[:, -2:] = 1.0
+        self.list.row_reals[:, [COEFFICIENT, KEEP_SCALE]] = 1.0
         self.attached = False
         self.last: float | None = 1.0
         self.survey_lists: dict[bool, WorkList] = {}
@@ -78,6 +86,16 @@ class Segment:
             for j, name in enumerate(self.slots):
                 self.list.rows[k, 3 + j] = state[name].ctypes.data
         self.attached = True
+
+    def scale(self, coefficients: float | Sequence[float]) -> None:
+        """Set what gradients are multiplied with: one number for all, or one for each row of the plan."""
+        if isinstance(coefficients, float):
+            if coefficients != self.last:
+                self.list.row_reals[:, COEFFICIENT] = coefficients
+                self.last = coefficients
+        else:
+            self.list.row_reals[: len(self.rows), COEFFICIENT] = [coefficients[k] for k in self.places]
+            self.last = None
 
     def sums(self, inputs: Inputs, per_row: bool, clips: bool) -> list[Sum]:
         """Sums of squares, after clipping by value or before it, for each row or for all rows together."""
@@ -93,13 +111,12 @@ class Segment:
         scalars = scalar_function(generated.scalars)
         hoisted, _ = scalars(*self.engine.around.numbers)
         work.scalars[:, : len(hoisted)] = hoisted
-        single = self.format.compute == "float32"
-        infinity = 0x7F800000 if single else 0x7FF0000000000000
+        infinity = self.format.infinity
         shift = 0
         work.row_reals[:, 3] = 0.0
         work.run(kernel)
-        exponent = survey.largest_exponent(work.results, self.format.compute_dtype)
-        if not single and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
+        exponent = survey.largest_exponent(work.results, self.format)
+        if self.format.compute == "float64" and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
             shift = -exponent
             work.row_reals[:, 3] = shift
             work.run(kernel)
@@ -117,4 +134,4 @@ class Segment:
         kept = np.zeros(len(self.rows), np.int64)
         np.add.at(kept, self.list.items[:, 0], counts)
         for k, row in enumerate(self.rows):
-            self.list.row_reals[k, -1] = row.p.size / max(1, int(kept[k]))
+            self.list.row_reals[k, KEEP_SCALE] = enlargement(row.p.size, int(kept[k]))

@@ -25,7 +25,7 @@ from .templates import (
     STARTS,
     SURVEY_WORDS,
     TASKS,
-)  # fmt: skip
+)
 
 MIN_PARALLEL_BYTES = 2_500_000  # below this one thread ends before a second has woken (about 20 us)
 MIN_TASK_BYTES, MAX_TASK_BYTES = 200_000, 1_500_000  # small enough to balance, large enough to stream
