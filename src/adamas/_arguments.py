@@ -36,6 +36,40 @@ AROUND: dict[str, object] = {
 CHOICES = {"decay": DECAYS, "nonfinite": NONFINITE, "backend": tuple(BACKENDS)}
 
 
+def choice(name: str, value: object, allowed: tuple[object, ...]) -> object:
+    """The value, if it is one of those allowed.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not any(value is a or (isinstance(value, str) and value == a) for a in allowed):
+        raise ValueError(f"{name}={shown(value)} must be one of {', '.join(repr(a) for a in allowed)}.")
+    return value
+
+
+def limit(name: str, value: object) -> float | None:
+    """One of `LIMITS` as a positive number, or None where it is not asked for.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    return None if value is None else number(LIMITS[name], value)
+
+
+def number(hyper: Hyper, value: object) -> float:
+    """A setting that cannot be a schedule.
+
+    Raises:
+        TypeError, ValueError: no number, or outside the range.
+    """
+    if callable(value):
+        what = "a positive number" if hyper.name in LIMITS else f"a number in {hyper.range}"
+        raise TypeError(f"{hyper.name}={shown(value)} must be {what}; it takes no schedule.")
+    result = checked(hyper, value)
+    assert isinstance(result, float)
+    return result
+
+
 def betas_of(rule: Rule) -> list[str]:
     """Names that the argument `betas` stands for, or none."""
     names = [h.name for h in rule.hyper if h.name in ("beta1", "beta2", "beta3")]
@@ -99,19 +133,19 @@ class Arguments:
         named = {n: v for n, v in self.values.items() if n in ("betas", *declared(rule))}
         named = self.expand(named) | {n: v for n, v in self.given.items() if n in separate}
         self.hyper = {n: checked(declared(rule)[n], v) for n, v in named.items()}
-        self.options: dict[str, object] = {n: self._choice(n, allowed) for n, allowed in rule.options.items()}
+        self.options: dict[str, object] = {n: choice(n, self.values[n], allowed) for n, allowed in rule.options.items()}
         self.derived = {n: bool(f(self.hyper)) for n, f in rule.derived.items()}
         self.options |= self.derived
         for name in ("maximize", "cautious"):
-            self._choice(name, (False, True))
+            choice(name, self.values[name], (False, True))
         for name, allowed in CHOICES.items():
-            self._choice(name, allowed)
-        limits = {n: self._limit(n) for n in LIMITS}
+            choice(name, self.values[name], allowed)
+        limits = {n: limit(n, self.values[n]) for n in LIMITS}
         grad_scale = limits.pop("grad_scale")
         if grad_scale is None:
             raise TypeError("grad_scale=None must be a positive number.")
-        self.around = Around(self.values["maximize"], grad_scale, **limits, nonfinite=self.values["nonfinite"])
-        self.shape = Shape(self.values["decay"], self.around.clip_value is not None, self.values["cautious"])
+        self.around = Around(grad_scale, **limits, nonfinite=self.values["nonfinite"])
+        self.shape = Shape(self.values["decay"], self.around.clips, self.values["cautious"])
         self.backend: str = self.values["backend"]
         self.overrides = self._overrides(self.values["overrides"])
 
@@ -133,22 +167,6 @@ class Arguments:
                     f"{self.rule.name}: this change would need another form of the rule "
                     f"({name}={not self.derived[name]}) with other state. Make a new optimizer with it."
                 )
-
-    def _choice(self, name: str, allowed: tuple[object, ...]) -> object:
-        value = self.values[name]
-        if not any(value is a or (isinstance(value, str) and value == a) for a in allowed):
-            raise ValueError(f"{name}={shown(value)} must be one of {', '.join(repr(a) for a in allowed)}.")
-        return value
-
-    def _limit(self, name: str) -> float | None:
-        value = self.values[name]
-        if value is None:
-            return None
-        if callable(value):
-            raise TypeError(f"{name}={shown(value)} must be a positive number; it takes no schedule.")
-        number = checked(LIMITS[name], value)
-        assert isinstance(number, float)
-        return number
 
     def _overrides(self, overrides: object) -> dict[str, dict[str, Any]]:
         if overrides is None:

@@ -26,7 +26,7 @@ def dump(optimizer: Optimizer) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "rule": optimizer.rule.name,
-        "options": dict(engine.resolved.options),
+        "options": dict(engine.form.resolved.options),
         "t": engine.t,
         "hyper": {n: v for n, v in engine.groups[0].settings.values.items() if not callable(v)},
         "overrides": {
@@ -51,7 +51,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         _mapping(f"the state's {name}", state[name])
     _equal("format", state["format"], FORMAT)
     _equal("rule", state["rule"], optimizer.rule.name)
-    _equal("options", dict(state["options"]), dict(engine.resolved.options))
+    _equal("options", dict(state["options"]), dict(engine.form.resolved.options))
     _equal("override patterns", list(state["overrides"]), list(arguments.overrides))
     t = _whole("t", state["t"])
     counters = {n: _whole(f"counters[{n!r}]", state["counters"].get(n, 0)) for n in engine.counters}
@@ -64,7 +64,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         overrides[pattern] = _numbers(f"overrides[{pattern!r}]", saved, own, declared(optimizer.rule))
         arguments.check_derived({**present, **hyper, **own, **overrides[pattern]})
     scalars = _scalars(optimizer, state["scalars"])
-    arrays = _arrays(state["state"], [s.name for s in engine.resolved.slots])
+    arrays = _arrays(state["state"], [s.name for s in engine.form.resolved.slots])
     # everything fits: change
     engine.reset()
     for pattern, values in overrides.items():
@@ -76,7 +76,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
                 engine.groups[index].settings.set(n, v)
     for patterns, numbers in scalars.items():
         engine.groups[optimizer._group_for(patterns)].scalar_state = numbers
-    engine.t, engine.state = t, arrays
+    engine.restore(t, arrays)
     engine.counters |= counters
 
 
@@ -95,7 +95,7 @@ def _numbers(
 
 def _scalars(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[tuple[str, ...], dict[str, float]]:
     """Saved scalar slots by the override patterns of their group."""
-    names = sorted(s.name for s in optimizer._engine.resolved.scalar_slots)
+    names = sorted(s.name for s in optimizer._engine.form.resolved.scalar_slots)
     out = {}
     if "" not in saved:
         raise ValueError("the state's scalars lack the group ''; they must be what state_dict() returned.")
@@ -108,7 +108,7 @@ def _scalars(optimizer: Optimizer, saved: Mapping[str, Any]) -> dict[tuple[str, 
         for n, v in values.items():
             if isinstance(v, bool) or not isinstance(v, (int, float, np.floating, np.integer)):
                 raise TypeError(f"scalars[{key!r}][{n!r}]={shown(v)} must be a number.")
-        out[patterns] = {s.name: float(values[s.name]) for s in optimizer._engine.resolved.scalar_slots}
+        out[patterns] = {s.name: float(values[s.name]) for s in optimizer._engine.form.resolved.scalar_slots}
     return out
 
 

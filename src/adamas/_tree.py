@@ -116,7 +116,7 @@ class Tree:
             container[key] = float(new) if isinstance(container[key], float) else new[()]
 
 
-class Form:
+class Outline:
     """A flat structure seen before, so that the next step need not walk it.
 
     Args:

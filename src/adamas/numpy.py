@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from ._arguments import Arguments, signature
 from ._state import dump, load
-from ._tree import Form, Tree
+from ._tree import Outline, Tree
+from .engine.arrays import ArrayEngine
 from .engine.backends import BACKENDS
-from .engine.engine import Engine, Group
+from .engine.engine import Form
 from .engine.hyper import Settings, checked
 from .rules import ROLL, Rule
 
@@ -39,13 +40,9 @@ class Optimizer:
         set_("_arguments", arguments)
         set_("_groups", {(): 0})
         set_("_form", None)
-        engine = Engine(
-            self.rule.resolve(arguments.options),
-            arguments.shape,
-            arguments.around,
-            [Group(Settings(self.rule, arguments.hyper))],
-            BACKENDS[arguments.backend],
-        )
+        form = Form(self.rule.resolve(arguments.options), arguments.shape, arguments.values["maximize"])
+        settings = Settings(self.rule, arguments.hyper)
+        engine = ArrayEngine(form, arguments.around, settings, BACKENDS[arguments.backend])
         set_("_engine", engine)
 
     def step(self, params: Any, grads: Any) -> None:
@@ -62,7 +59,7 @@ class Optimizer:
                 has changed then.
             FloatingPointError: a gradient is not finite and `nonfinite="raise"`.
         """
-        engine: Engine = self._engine
+        engine: ArrayEngine = self._engine
         with engine.lock:
             form = self._form
             leaves = form.leaves(params, grads) if form is not None else None
@@ -74,7 +71,7 @@ class Optimizer:
             self._check_overrides(tree.names)
             engine.step(tree.parameters, tree.gradients, tree.names, self._group_of)
             tree.write_back()
-            super().__setattr__("_form", Form(params, tree))
+            super().__setattr__("_form", Outline(params, tree))
 
     # -- settings -----------------------------------------------------------------------------------------
     @property
@@ -93,7 +90,7 @@ class Optimizer:
 
     @property
     def last_norm(self) -> float | None:
-        engine: Engine = self._engine
+        engine: ArrayEngine = self._engine
         return engine.last_norm
 
     def __getattr__(self, name: str) -> Any:
@@ -110,7 +107,7 @@ class Optimizer:
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        engine: Engine = self._engine
+        engine: ArrayEngine = self._engine
         with engine.lock:
             updates, settings = self._arguments.expand({name: value}), engine.groups[0].settings
             if not set(updates) <= set(settings.values):

@@ -586,7 +586,7 @@ def test_clipping_hides_nothing_that_is_not_finite(value: float, clip: dict[str,
 
 
 def test_strided_parameters_are_said_once_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adamas.engine.engine._warned", set())
+    monkeypatch.setattr("adamas.engine.arrays._warned", set())
     x = np.ones((4, 6))
     opt = adamas.SGD()
     with pytest.warns(

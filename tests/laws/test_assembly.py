@@ -30,7 +30,8 @@ def main_form(rule):
 out = {}
 for rule in ROLL.values():
     for name in ("float32", "float64")[: 1 if rule.name.endswith("W") else 2]:  # twins differ by one product
-        run = kernels(main_form(rule), Shape(decay=rule.decay), name)[0]["run"].run
+        form = main_form(rule)
+        run = kernels(form, Shape(decay=rule.decay), (name,) * (2 + len(form.slots)))[0]["run"].run
         out[f"{rule.name} {name}"] = "".join(run.inspect_asm(s) for s in run.signatures)
 json.dump(out, sys.stdout)
 """

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from .cpu.plan import CpuPlan
-from .engine import Engine
+from .arrays import Planner
+from .cpu.watched import WatchedPlan
 from .oracle import ReferencePlan
-from .plan import Row
 
-BACKENDS: dict[str, Callable[[Engine, list[Row], list[int]], Any]] = {
-    "auto": CpuPlan,
-    "cpu": CpuPlan,
+BACKENDS: dict[str, Planner] = {
+    "auto": WatchedPlan,
+    "cpu": WatchedPlan,
     "reference": ReferencePlan,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from .engine import ARITHMETIC, Engine, scalar_error
 from .plan import Row, flat
-from .reference import bind, run_pass, sum_of_squares
+from .reference import bind, primitives, run_pass, sum_of_squares
 from .step import enlargement, prepared, scalar_inputs
 from .survey import Sum
 
@@ -28,29 +28,28 @@ class ReferencePlan:
         return False
 
     def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
-        names = scalar_inputs(self.engine.resolved)
-        self.values = [dict(zip(names, values, strict=True)) for values in inputs]
+        self.values: list[dict[str, Any]] = []
         one = np.zeros(1)
         out = []
-        for x in self.values:
-            arrays = dict.fromkeys(("p", "g", *(s.name for s in self.engine.resolved.rule.slots if not s.scalar)), one)
+        for group, values in zip(self.engine.groups, inputs, strict=True):
+            resolved = group.form.resolved
+            x: dict[str, Any] = dict(zip(scalar_inputs(resolved), values, strict=True))
+            self.values.append(x)
+            arrays = dict.fromkeys(("p", "g", *(s.name for s in resolved.rule.slots if not s.scalar)), one)
             run = {**x, **arrays, "coefficient": 1.0, "keep_scale": 1.0}
             try:
-                new = self._pass(run, np.dtype(np.float64))
-                out.append({s.name: float(new[s.name]) for s in self.engine.resolved.scalar_slots})
+                new = run_pass(resolved, group.form.shape, run, np.dtype(np.float64))
+                out.append({s.name: float(new[s.name]) for s in resolved.scalar_slots})
             except ARITHMETIC as error:
-                raise scalar_error(self.engine, error) from error
+                raise scalar_error(group, error) from error
         return out
-
-    def _pass(self, x: dict[str, Any], dtype: np.dtype[Any]) -> dict[str, Any]:
-        return run_pass(self.engine.resolved, self.engine.shape, x, dtype)
 
     def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
         scale, clip_value = self.engine.around.numbers
         out = []
         for row in self.rows:
             dtype = row.format.compute_dtype
-            bound = bind(prepared, dtype)
+            bound = bind(prepared, primitives(dtype))
             with np.errstate(all="ignore"):
                 g = bound(row.g.astype(dtype), scale, clip_value, clips)
             out.append(Sum.of(sum_of_squares(g)))
@@ -60,21 +59,22 @@ class ReferencePlan:
         met = False
         for row in self.rows:
             row.gather()  # all before the first changes: a gradient may lie in another parameter
-        for k, (row, group) in enumerate(zip(self.rows, self.groups, strict=True)):
-            dtype = row.format.compute_dtype
-            state = self.engine.ensure_state(row, group)
+        for k, (row, index) in enumerate(zip(self.rows, self.groups, strict=True)):
+            dtype, group = row.format.compute_dtype, self.engine.groups[index]
+            form = group.form
+            state = self.engine.keeper.slots(row, group)
             p, g = flat(row.work_p), flat(row.work_g)
             met = met or not bool(np.isfinite(g.astype(dtype)).all())
             factor = coefficients if isinstance(coefficients, float) else coefficients[k]
             arrays = {n: flat(a) for n, a in state.items()}
-            dropped = {s.name: None for s in self.engine.resolved.rule.slots if not s.scalar and s.name not in arrays}
-            x: dict[str, Any] = {**self.values[group], **dropped, **arrays}
+            dropped = {s.name: None for s in form.resolved.rule.slots if not s.scalar and s.name not in arrays}
+            x: dict[str, Any] = {**self.values[index], **dropped, **arrays}
             x |= {"p": p.astype(dtype), "g": g.astype(dtype)}
             x |= {"coefficient": factor, "keep_scale": 1.0}
-            new = self._pass(x, dtype)
-            if self.engine.shape.cautious:
+            new = run_pass(form.resolved, form.shape, x, dtype)
+            if form.shape.cautious:
                 x["keep_scale"] = enlargement(p.size, int(np.sum(new["agreement"])))
-                new = self._pass(x, dtype)
+                new = run_pass(form.resolved, form.shape, x, dtype)
             with np.errstate(all="ignore"):
                 p[...] = np.asarray(new["p"]).astype(p.dtype)
             for name, values in [(n, np.array(new[n])) for n in arrays]:  # copies: a slot may take another's old values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class Row:
     Attributes:
         name: its path in the user's structure.
         p, g: the user's arrays.
-        format: storage of p and g.
+        format, g_format: storage of p and of g.
         dense: p's elements fill a block of memory in some order of axes; else the step works on a copy.
         stage_g: g lies in another order than p (or overlaps a parameter): it is copied first.
         work_p, work_g: what the kernel reads and writes.
@@ -37,6 +37,7 @@ class Row:
     stage_g: bool
     work_p: Array
     work_g: Array
+    g_format: Format
 
     def gather(self) -> None:
         """Bring p and g into the kernel's layout, where they are not."""
@@ -89,7 +90,10 @@ def check(names: Sequence[str], parameters: Sequence[Any], gradients: Sequence[A
         _check_pair(name, p, g)
     _check_overlap(names, parameters)
     spans = Spans(parameters)
-    return [_row(name, p, g, spans) for name, p, g in zip(names, parameters, gradients, strict=True)]
+    return [
+        lay_out(name, p, g, spans, FORMATS[p.dtype.name], FORMATS[g.dtype.name])
+        for name, p, g in zip(names, parameters, gradients, strict=True)
+    ]
 
 
 def flat(a: Array) -> Array:
@@ -134,7 +138,7 @@ def _check_pair(name: str, p: Any, g: Any) -> None:
         )
     if not p.flags.writeable:
         raise ValueError(f"{label} is read-only; a step changes it in place. Pass a writeable copy: p.copy().")
-    if _repeats(p):
+    if repeats(p):
         raise ValueError(f"{label} has elements that share memory; each must be updated once. Pass p.copy().")
     if g is None:
         raise TypeError(f"{label} has gradient None; pass an array of zeros, or leave the parameter out of both.")
@@ -154,7 +158,7 @@ def _check_pair(name: str, p: Any, g: Any) -> None:
         )
 
 
-def _repeats(a: Array) -> bool:
+def repeats(a: Array) -> bool:
     """Whether two elements overlap, as in broadcast arrays and sliding windows."""
     if a.flags.c_contiguous or a.flags.f_contiguous:
         return False
@@ -175,25 +179,35 @@ def _bounds(a: Array) -> tuple[int, int]:
 
 
 def _check_overlap(names: Sequence[str], parameters: Sequence[Array]) -> None:
+    for other, k in overlaps(parameters):
+        raise ValueError(
+            f"parameters {names[other]!r} and {names[k]!r} share memory; each element must be updated "
+            "once. Pass every array once, or copies."
+        )
+
+
+def overlaps(parameters: Sequence[Array]) -> Iterator[tuple[int, int]]:
+    """Pairs of arrays that share elements."""
     spans = sorted((*_bounds(p), k) for k, p in enumerate(parameters) if p.size)
     open_spans: list[tuple[int, int, int]] = []
     for low, high, k in spans:
         open_spans = [s for s in open_spans if s[1] > low]
         for _, _, other in open_spans:
             if np.shares_memory(parameters[k], parameters[other]):
-                raise ValueError(
-                    f"parameters {names[other]!r} and {names[k]!r} share memory; each element must be updated "
-                    "once. Pass every array once, or copies."
-                )
+                yield other, k
         open_spans.append((low, high, k))
 
 
-def _row(name: str, p: Array, g: Array, spans: Spans) -> Row:
+def memory_order(p: Array) -> Array:
+    """The array itself if it is dense, else an uninitialised one of its shape in C order: where a step works."""
+    return p if is_dense(p) else np.empty(p.shape, p.dtype)
+
+
+def lay_out(name: str, p: Array, g: Array, spans: Spans, kind: Format, g_format: Format) -> Row:
+    """The row of a checked pair. `spans` are the arrays that the step writes."""
     dense = is_dense(p)
-    work_p = p if dense else np.empty(p.shape, p.dtype)
+    work_p = memory_order(p)
     low, high = _bounds(g) if g.size else (0, 0)
     stage_g = spans.meets(low, high) or not same_layout(g, work_p)
-    work_g = np.empty_like(work_p) if stage_g else g
-    kind = format_of(p.dtype)
-    assert kind is not None
-    return Row(name, p, g, kind, dense, stage_g, work_p, work_g)
+    work_g = np.empty_like(work_p, dtype=g.dtype) if stage_g else g
+    return Row(name, p, g, kind, dense, stage_g, work_p, work_g, g_format)

@@ -34,8 +34,14 @@ class Values(np.ndarray[Any, Any]):
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __iand__ = __ior__ = _anew
 
 
+class Words(dict[str, Callable[..., Any]]):
+    """The primitives of the vocabulary for one kind of array."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
 @cache
-def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
+def primitives(dtype: np.dtype[Any]) -> Words:
     """`sqrt`, `abs`, `where` for arrays of a dtype; on Python floats they stay Python floats."""
 
     def sqrt(x: Any) -> Any:
@@ -47,25 +53,24 @@ def primitives(dtype: np.dtype[Any]) -> dict[str, Callable[..., Any]]:
         a, b = (np.asarray(v).astype(dtype, casting="same_kind", copy=False) for v in (a, b))  # refuses complex numbers
         return np.where(condition, a, b).view(Values)
 
-    return {"sqrt": sqrt, "abs": abs, "where": where, "exp": VOCABULARY["exp"], "log": VOCABULARY["log"]}
+    return Words(sqrt=sqrt, abs=abs, where=where, exp=VOCABULARY["exp"], log=VOCABULARY["log"])
 
 
 @cache
-def bind(function: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
-    """A copy of a rule or term whose vocabulary acts on arrays of a dtype, the terms it calls included."""
+def bind(function: Callable[..., Any], words: Words) -> Callable[..., Any]:
+    """A copy of a rule or term whose vocabulary acts on some kind of arrays, the terms it calls included."""
     table: dict[str, Any] = {"__builtins__": {}}
     defaults = tuple(map(_plain, function.__defaults__ or ()))
     copy = types.FunctionType(function.__code__, table, function.__name__, defaults)
     copy.__kwdefaults__ = {n: _plain(v) for n, v in (function.__kwdefaults__ or {}).items()}
-    words = primitives(dtype)
     for name in function.__code__.co_names:
         found = function.__globals__.get(name)
         if is_term(found):
-            table[name] = bind(found, dtype)
+            table[name] = bind(found, words)
         elif name in words:
             table[name] = words[name]
         elif name in VOCABULARY:
-            table[name] = bind(VOCABULARY[name], dtype)
+            table[name] = bind(VOCABULARY[name], words)
         else:
             table[name] = _plain(found)
     return copy
@@ -89,8 +94,10 @@ def run_pass(resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.d
         New arrays and scalar slots by name.
     """
 
+    words = primitives(dtype)
+
     def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        return bind(function, dtype)(**arguments)
+        return bind(function, words)(**arguments)
 
     values = {n: v.view(Values) if isinstance(v, np.ndarray) else v for n, v in x.items()}
     with np.errstate(all="ignore"):

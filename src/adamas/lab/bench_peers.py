@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import adamas
-from adamas.engine.reference import bind
+from adamas.engine.reference import bind, primitives
 from adamas.numpy import Optimizer
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -91,7 +91,7 @@ def has_torch() -> bool:
 def tutorial_step(shapes: Shapes) -> Contestant:
     """The tutorials' loop: Adam's formula as NumPy executes it, operation by operation, on whole arrays."""
     (p,), (g,) = _arrays(shapes)
-    formula = bind(adamas.Adam.rule.function, p.dtype)
+    formula = bind(adamas.Adam.rule.function, primitives(p.dtype))
     held: dict[str, Any] = {"p": p, "m": np.zeros_like(p), "v": np.zeros_like(p), "t": 0}
 
     def step() -> None:

@@ -17,6 +17,7 @@ from .adan import adan
 from .ademamix import ademamix
 from .adopt import adopt
 from .amsgrad import amsgrad
+from .damped import damped_momentum
 from .lion import lion
 from .momentum import heavy_ball
 from .nadam import nadam
@@ -53,9 +54,13 @@ ROLL: dict[str, Rule] = {
 }
 """Every member by name, each coupled one followed by its twin with decoupled decay (`AdamW` after `Adam`)."""
 
+HOST_RULES: tuple[Rule, ...] = (damped_momentum,)
+"""Forms that only a host's class needs; no members of the family."""
+
 __all__ = [
     "DECAYS",
     "GLOSSARY",
+    "HOST_RULES",
     "MEMBERS",
     "PRIMITIVES",
     "ROLL",
@@ -75,6 +80,7 @@ __all__ = [
     "build",
     "clip",
     "corrected",
+    "damped_momentum",
     "element",
     "exp",
     "is_term",

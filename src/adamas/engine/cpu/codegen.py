@@ -44,22 +44,23 @@ def step_program(resolved: Resolved, shape: Shape) -> tuple[Program, dict[str, V
     return program, element_pass(call, resolved, shape, x)
 
 
-def step_module(resolved: Resolved, shape: Shape, format_name: str) -> Generated:
-    """The kernel of a rule with the step around it, for one storage format."""
+def step_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> Generated:
+    """The kernel of a rule with the step around it, for storage formats of p, g and each slot.
+
+    p's format gives the compute type.
+    """
     program, outputs = step_program(resolved, shape)
     slots = [s.name for s in resolved.slots]
     lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
     stores = [f"store_{n}(at_{n}, i, {_text(outputs[n])})" for n in ("p", *slots)]
-    text = HEADER + _accessors(format_name, slots)
-    text += _loop(
-        "step", program, slots, [*lines, "seen = tally(seen, nonfinite(g))", *stores], format_name, "return seen"
-    )
+    text = HEADER + _accessors(formats, slots)
+    text += _loop("step", program, slots, [*lines, "seen = tally(seen, nonfinite(g))", *stores], formats, "return seen")
     text += RUN.format(name="run", body="step", **LAYOUT)
     if shape.cautious:
-        integer = _integer(format_name)
+        integer = _integer(formats[0])
         kept = [*lines, f"seen = tally(seen, {integer}({_text(outputs['agreement'])}))"]
         finish = f"put(word(ctrl + {8 * RESULTS}) + 8 * item, seen)\n    return int64(0)"
-        text += _loop("agree", program, slots, kept, format_name, finish)
+        text += _loop("agree", program, slots, kept, formats, finish)
         text += RUN.format(name="count", body="agree", **LAYOUT)
     return _generated(text, program, [outputs[s.name] for s in resolved.scalar_slots])
 
@@ -108,14 +109,13 @@ def _integer(format_name: str) -> str:
     return "int32" if FORMATS[format_name].compute == "float32" else "int64"
 
 
-def _accessors(format_name: str, slots: Sequence[str]) -> str:
+def _accessors(formats: Sequence[str], slots: Sequence[str]) -> str:
     """Loads and stores; the alias scope is the array's place in the row."""
-    compute = FORMATS[format_name].compute
-    lines = [
-        f"load_p, store_p = load({format_name!r}, 0), store({format_name!r}, 0)",
-        f"load_g = load({format_name!r}, 1)",
-    ]
-    lines += [f"load_{s}, store_{s} = load({compute!r}, {k}), store({compute!r}, {k})" for k, s in enumerate(slots, 2)]
+    compute = FORMATS[formats[0]].compute
+    names = ["p", "g", *slots]
+    kinds = [f"{name!r}, {k}, {compute!r}" for k, name in enumerate(formats)]
+    lines = [f"load_{n} = load({kind})" for n, kind in zip(names, kinds, strict=True)]
+    lines += [f"store_{n} = store({kind})" for n, kind in zip(names, kinds, strict=True) if n != "g"]
     return "\n".join(lines) + "\n"
 
 
@@ -131,11 +131,13 @@ def _load_scalars(program: Program, format_name: str) -> str:
     return "\n    ".join([one(k, name) for k, name in enumerate(program.hoisted)] or ["pass"])
 
 
-def _loop(name: str, program: Program, slots: Sequence[str], body: Sequence[str], format_name: str, finish: str) -> str:
+def _loop(
+    name: str, program: Program, slots: Sequence[str], body: Sequence[str], formats: Sequence[str], finish: str
+) -> str:
     """A loop over a stretch of one tensor, and the function that finds its addresses."""
-    stored, compute = FORMATS[format_name].itemsize, FORMATS[format_name].compute_dtype.itemsize
     arrays = ["p", "g", *slots]
-    sizes = [stored, stored, *(compute for _ in slots)]
+    sizes = [FORMATS[n].itemsize for n in formats]
+    format_name = formats[0]
     addresses = [f"word(row + {8 * (1 + k)}) + {size} * offset" for k, size in enumerate(sizes)]
     first = 8 * (1 + len(arrays))
     rows = [f"{n} = {FORMATS[format_name].compute}(real(row + {first + 8 * k}))" for k, n in enumerate(ROW_SCALARS)]

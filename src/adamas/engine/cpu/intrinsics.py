@@ -15,12 +15,8 @@ from numba.extending import intrinsic
 
 WORD = ir.IntType(64)
 SCOPES = 12
-COMPUTE: dict[str, Any] = {
-    "float32": types.float32,
-    "float64": types.float64,
-    "float16": types.float32,
-    "bfloat16": types.float32,
-}
+WIDE: dict[str, Any] = {"float32": types.float32, "float64": types.float64}
+COMPUTE: dict[str, Any] = {**WIDE, "float16": types.float32, "bfloat16": types.float32}
 
 
 def _tag(builder: Any, instruction: Any, scope: int) -> None:
@@ -52,23 +48,30 @@ def _encode_bfloat16(builder: Any, value: Any) -> Any:
     return builder.trunc(chosen, ir.IntType(16))
 
 
+def _convert(builder: Any, value: Any, wanted: Any) -> Any:
+    """A float32 or float64 as the other, where they differ."""
+    if value.type == wanted:
+        return value
+    narrow = isinstance(wanted, ir.FloatType)
+    return builder.fptrunc(value, wanted) if narrow else builder.fpext(value, wanted)
+
+
 @cache
-def load(name: str, scope: int) -> Any:
-    """`load(address, index)` of a storage format, widened to its compute type."""
-    compute = COMPUTE[name]
+def load(name: str, scope: int, compute_name: str = "") -> Any:
+    """`load(address, index)` of a storage format, as its own compute type or the one named."""
+    own, compute = COMPUTE[name], WIDE.get(compute_name, COMPUTE[name])
 
     @intrinsic
     def load(typingctx: Any, address: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            stored = ir.IntType(16) if compute is not COMPUTE["float64"] and "16" in name else None
-            stored = stored or context.get_data_type(compute)
+            stored = ir.IntType(16) if "16" in name else context.get_data_type(own)
             value = builder.load(_at(builder, args[0], args[1], stored), align=1)
             _tag(builder, value, scope)
             if name == "bfloat16":
-                return _decode_bfloat16(builder, value)
+                value = _decode_bfloat16(builder, value)
             if name == "float16":
-                return builder.fpext(builder.bitcast(value, ir.HalfType()), ir.FloatType())
-            return value
+                value = builder.fpext(builder.bitcast(value, ir.HalfType()), ir.FloatType())
+            return _convert(builder, value, context.get_data_type(compute))
 
         return compute(types.int64, types.int64), codegen
 
@@ -76,14 +79,14 @@ def load(name: str, scope: int) -> Any:
 
 
 @cache
-def store(name: str, scope: int) -> Any:
+def store(name: str, scope: int, compute_name: str = "") -> Any:
     """`store(address, index, value)` into a storage format, rounded to nearest even."""
-    compute = COMPUTE[name]
+    own, compute = COMPUTE[name], WIDE.get(compute_name, COMPUTE[name])
 
     @intrinsic
     def store(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            word = args[2]
+            word = _convert(builder, args[2], context.get_data_type(own))
             if name == "bfloat16":
                 word = _encode_bfloat16(builder, word)
             elif name == "float16":
@@ -136,6 +139,27 @@ def real(typingctx: Any, address: Any) -> Any:
         return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
 
     return types.float64(types.int64), codegen
+
+
+@intrinsic
+def real32(typingctx: Any, address: Any) -> Any:
+    """The float32 at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], ir.FloatType().as_pointer()))
+
+    return types.float32(types.int64), codegen
+
+
+@intrinsic
+def put_real(typingctx: Any, address: Any, value: Any) -> Any:
+    """Write a float of either width."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[1], builder.inttoptr(args[0], args[1].type.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, value), codegen
 
 
 @intrinsic

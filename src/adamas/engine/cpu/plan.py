@@ -1,4 +1,4 @@
-"""The CPU kernel over all rows: one work list per storage format."""
+"""The CPU kernels over all rows: one work list per form and storage."""
 
 from __future__ import annotations
 
@@ -9,56 +9,65 @@ from ..engine import ARITHMETIC, Engine, scalar_error
 from ..plan import Row
 from ..storage import FORMATS
 from ..survey import Sum
-from .peek import Peek
-from .peek import available as can_peek
 from .segment import Inputs, Segment, scalar_function
+
+ORDER = {name: place for place, name in enumerate(FORMATS)}
 
 
 class CpuPlan:
-    """The CPU kernel over all rows: one work list per storage format."""
+    """The CPU kernels over all rows.
+
+    Args:
+        engine: whose groups and state these are.
+        rows: checked.
+        groups: of each row, as indices.
+    """
 
     def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
         self.engine, self.rows = engine, rows
-        names = [n for n in FORMATS if any(r.format.name == n for r in rows)]
+        kinds: dict[Any, list[int]] = {}
+        for k, (row, index) in enumerate(zip(rows, groups, strict=True)):
+            group = engine.groups[index]
+            formats = (row.format, row.g_format, *engine.keeper.formats(row, group))
+            kinds.setdefault((formats, group.form), []).append(k)
         self.segments = [
-            Segment(engine, rows, groups, [k for k, r in enumerate(rows) if r.format.name == name]) for name in names
+            Segment(engine, rows, groups, places, form, formats)
+            for (formats, form), places in sorted(kinds.items(), key=lambda item: ORDER[item[0][0][0].name])
         ]
         self.staged = any(not r.dense or r.stage_g for r in rows)
-        self.peek: Peek | None = None
-        if rows and not self.staged and can_peek():
-            targets = {k: s.list.rows[j, 2:].ctypes.data for s in self.segments for j, k in enumerate(s.places)}
-            self.peek = Peek(rows, [targets[k] for k in range(len(rows))])
-        self.lasting = self.peek is not None
-        if self.lasting:
-            for row in rows:
-                row.release()
-        self.scalar_names = [s.name for s in engine.resolved.scalar_slots]
-        if rows:
-            self.scalar_part = scalar_function(self.segments[0].generated.scalars)
+        self.homes: list[list[tuple[Segment, int]]] = [[] for _ in engine.groups]
+        for segment in self.segments:
+            for place, index in enumerate(segment.used):
+                self.homes[index].append((segment, place))
 
-    def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
-        return self.peek is not None and self.peek.holds(parameters, gradients)
+    def gradient_words(self) -> list[int]:
+        """Addresses of the words that hold the rows' gradients' addresses."""
+        targets = {k: s.list.rows[j, 2:].ctypes.data for s in self.segments for j, k in enumerate(s.places)}
+        return [targets[k] for k in range(len(self.rows))]
 
     def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
-        try:
-            slots = [self._compute(k, values) for k, values in enumerate(inputs)] if self.segments else []
-            if not self.scalar_names:
-                return []
-            return [dict(zip(self.scalar_names, map(float, one), strict=True)) for one in slots]
-        except ARITHMETIC as error:
-            raise scalar_error(self.engine, error) from error
-
-    def _compute(self, k: int, values: tuple[float, ...]) -> tuple[float, ...]:
-        """A group's scalars, into the tables of the kernels; returns the new scalar slots."""
-        hoisted, slots = self.scalar_part(*values)
-        for segment in self.segments:
-            segment.pack.pack_into(segment.list.scalar_buffer, k * segment.pack.size, *hoisted)
-        return slots
+        known: dict[Any, tuple[tuple[float, ...], tuple[float, ...]]] = {}
+        out = []
+        for group, homes, values in zip(self.engine.groups, self.homes, inputs, strict=True):
+            if not homes:
+                out.append(group.scalar_state)
+                continue
+            try:
+                part = scalar_function(homes[0][0].generated.scalars)
+                found = known.get((part, values))  # groups of equal settings are many
+                if found is None:
+                    found = known[part, values] = part(*values)
+                for segment, place in homes:
+                    segment.set_scalars(place, found[0])
+                out.append(dict(zip(group.scalar_state, map(float, found[1]), strict=True)))
+            except ARITHMETIC as error:
+                raise scalar_error(group, error) from error
+        return out
 
     def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
         self._gather()
         per_row = self.engine.around.clip_tensor_norm is not None
-        parts = [(s, s.sums(inputs, per_row, clips)) for s in self.segments]
+        parts = [(s, s.sums(per_row, clips)) for s in self.segments]
         if not per_row:
             return [one for _, part in parts for one in part]
         ordered = [Sum()] * len(self.rows)
@@ -75,14 +84,15 @@ class CpuPlan:
     def run(self, coefficients: float | Sequence[float]) -> bool:
         if not self.engine.around.surveys:
             self._gather()
-        bad = 0
         for segment in self.segments:
             if not segment.attached:
                 segment.attach()
+        bad = 0
+        for segment in self.segments:
             segment.scale(coefficients)
-            if self.engine.shape.cautious:
+            if segment.form.shape.cautious:
                 segment.agree()
-            bad += segment.list.run(segment.kernels["run"])
+            bad += segment.list.run(segment.kernels["run"], self.engine.threads())
         if self.staged:
             for row in self.rows:
                 row.scatter()

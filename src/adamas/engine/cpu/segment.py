@@ -1,4 +1,4 @@
-"""The rows of one storage format, with their kernels and tables."""
+"""The rows of one form and storage, with their kernels and tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from ...rules import PRIMITIVES, SCALAR_ONLY, VOCABULARY, Resolved
 from .. import survey
-from ..engine import Engine
+from ..engine import Engine, Form
 from ..plan import Row
 from ..step import ROW_SCALARS, Shape, enlargement
+from ..storage import Format
 from ..survey import Sum
 from .cache import load_module
 from .codegen import Generated, step_module, survey_module
@@ -27,9 +28,9 @@ Inputs = Sequence[tuple[float, ...]]
 
 
 @cache
-def kernels(resolved: Resolved, shape: Shape, format_name: str) -> tuple[dict[str, Kernel], Generated]:
+def kernels(resolved: Resolved, shape: Shape, formats: tuple[str, ...]) -> tuple[dict[str, Kernel], Generated]:
     """The compiled kernels of a rule: `run`, and `count` for the cautious mask."""
-    generated = step_module(resolved, shape, format_name)
+    generated = step_module(resolved, shape, formats)
     module = load_module(resolved.rule.name, generated.source)
     return {n: Kernel(module, n) for n in (("run", "count") if shape.cautious else ("run",))}, generated
 
@@ -50,27 +51,34 @@ def scalar_function(source: str) -> Callable[..., tuple[tuple[float, ...], tuple
 
 
 class Segment:
-    """The rows of one storage format, with their kernel and tables.
+    """The rows of one form and storage, with their kernel and tables.
 
     Args:
-        engine: whose rule and state these are.
+        engine: whose state these have.
         rows, groups: all rows of the plan and their groups.
         places: which of them are here.
+        form: of their groups.
+        formats: storage of p, g and each slot.
     """
 
-    def __init__(self, engine: Engine, rows: list[Row], groups: list[int], places: list[int]):
-        self.places = places
+    def __init__(
+        self, engine: Engine, rows: list[Row], groups: list[int], places: list[int], form: Form,
+        formats: tuple[Format, ...],
+    ):  # fmt: skip
+        self.engine, self.form, self.places = engine, form, places
         self.rows, self.groups = [rows[k] for k in places], [groups[k] for k in places]
-        self.format = self.rows[0].format
-        self.kernels, self.generated = kernels(engine.resolved, engine.shape, self.format.name)
-        self.engine = engine
-        self.slots = [s.name for s in engine.resolved.slots]
+        self.format, self.g_format = formats[:2]
+        self.kernels, self.generated = kernels(form.resolved, form.shape, tuple(f.name for f in formats))
+        self.slots = [s.name for s in form.resolved.slots]
         words = 3 + len(self.slots) + len(ROW_SCALARS)
-        traffic = 3 * self.format.itemsize + 2 * len(self.slots) * self.format.compute_dtype.itemsize
+        traffic = formats[0].itemsize + sum(f.itemsize for f in formats) + sum(f.itemsize for f in formats[2:])
         sizes = [r.p.size for r in self.rows]
-        self.list = WorkList(sizes, len(engine.groups), self.generated.hoisted, words, traffic)
+        self.used = sorted(set(self.groups))
+        place_of = {group: place for place, group in enumerate(self.used)}
+        self.list = WorkList(sizes, len(self.used), self.generated.hoisted, words, traffic)
         self.pack = struct.Struct(f"{self.generated.hoisted}d")
-        self.list.rows[: len(self.rows), 0] = self.groups
+        self.local = [place_of[group] for group in self.groups]
+        self.list.rows[: len(self.rows), 0] = self.local
         for k, row in enumerate(self.rows):
             self.list.rows[k, 1] = row.work_p.ctypes.data
             self.list.rows[k, 2] = row.work_g.ctypes.data
@@ -82,7 +90,7 @@ class Segment:
     def attach(self) -> None:
         """Point the table at the state."""
         for k, (row, group) in enumerate(zip(self.rows, self.groups, strict=True)):
-            state = self.engine.ensure_state(row, group)
+            state = self.engine.keeper.slots(row, self.engine.groups[group])
             for j, name in enumerate(self.slots):
                 self.list.rows[k, 3 + j] = state[name].ctypes.data
         self.attached = True
@@ -97,13 +105,17 @@ class Segment:
             self.list.row_reals[: len(self.rows), COEFFICIENT] = [coefficients[k] for k in self.places]
             self.last = None
 
-    def sums(self, inputs: Inputs, per_row: bool, clips: bool) -> list[Sum]:
+    def set_scalars(self, group: int, hoisted: tuple[float, ...]) -> None:
+        """Note the numbers of one group (an index into `used`)."""
+        self.pack.pack_into(self.list.scalar_buffer, group * self.pack.size, *hoisted)
+
+    def sums(self, per_row: bool, clips: bool) -> list[Sum]:
         """Sums of squares, after clipping by value or before it, for each row or for all rows together."""
-        kernel, generated = survey_kernel(clips, self.format.name)
+        kernel, generated = survey_kernel(clips, self.g_format.name)
         if clips not in self.survey_lists:
             sizes = [r.p.size for r in self.rows]
-            work = WorkList(sizes, len(inputs), generated.hoisted, SURVEY_ROW, 2 * self.format.itemsize)
-            work.rows[: len(self.rows), 0] = self.groups
+            work = WorkList(sizes, len(self.used), generated.hoisted, SURVEY_ROW, 2 * self.g_format.itemsize)
+            work.rows[: len(self.rows), 0] = self.local
             work.rows[:, 4] = self.engine.around.norms
             self.survey_lists[clips] = work
         work = self.survey_lists[clips]
@@ -111,15 +123,16 @@ class Segment:
         scalars = scalar_function(generated.scalars)
         hoisted, _ = scalars(*self.engine.around.numbers)
         work.scalars[:, : len(hoisted)] = hoisted
-        infinity = self.format.infinity
+        infinity = self.g_format.infinity
         shift = 0
         work.row_reals[:, 3] = 0.0
-        work.run(kernel)
-        exponent = survey.largest_exponent(work.results, self.format)
-        if self.format.compute == "float64" and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
+        threads = self.engine.threads()
+        work.run(kernel, threads)
+        exponent = survey.largest_exponent(work.results, self.g_format)
+        if self.g_format.compute == "float64" and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
             shift = -exponent
             work.row_reals[:, 3] = shift
-            work.run(kernel)
+            work.run(kernel, threads)
         if not per_row:
             return [survey.collect(work.results, shift, infinity)]
         return [
@@ -129,7 +142,7 @@ class Segment:
 
     def agree(self) -> None:
         """First pass of the cautious mask: how many components agree, per row."""
-        self.list.run(self.kernels["count"])
+        self.list.run(self.kernels["count"], self.engine.threads())
         counts = self.list.results.reshape(-1)[: len(self.list.items)]
         kept = np.zeros(len(self.rows), np.int64)
         np.add.at(kept, self.list.items[:, 0], counts)

@@ -77,14 +77,14 @@ class WorkList:
         self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), SURVEY_WORDS), np.int64)
         self.blocks: dict[Kernel, ControlBlock] = {}
 
-    def run(self, kernel: Kernel) -> int:
-        """Run a kernel over the list.
+    def run(self, kernel: Kernel, threads: int) -> int:
+        """Run a kernel over the list, on at most so many threads.
 
         Returns:
             Number of non-finite gradient elements that it met.
         """
-        if self.threads != POOL.threads:
-            self.cut(POOL.threads)
+        if self.threads != threads:
+            self.cut(threads)
         block = self.blocks.get(kernel)
         if block is None:
             block = self.blocks[kernel] = ControlBlock(self)

@@ -1,0 +1,176 @@
+"""The classes: torch's own names with torch's own constructors, and one for every other rule."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+
+from .._arguments import betas_of, choice, number
+from ..engine.hyper import declared
+from ..rules import DECAYS, ROLL, Rule
+from ._hosts import HOSTS, of_rule
+from ._optimizer import FusedOptimizer
+
+EXTRAS = """
+
+Beside torch's arguments:
+    clip_norm: all gradients are scaled down to this global Euclidean norm, in the same pass; positive; default None.
+    nonfinite: 'propagate' (torch's way), 'skip' the step, or 'raise', when a gradient is not finite.
+"""
+FLAGS: dict[str, Any] = {
+    "foreach": None, "maximize": False, "capturable": False, "differentiable": False, "fused": None
+}  # fmt: skip
+
+
+def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOptimizer) -> type[FusedOptimizer]:
+    """Our class of one of torch's names: its constructor and defaults, our step.
+
+    Args:
+        name: of the class.
+        base: torch's class.
+        parent: ours that it derives from first.
+    """
+
+    def __init__(self: Any, params: Any, *args: Any, **kwargs: Any) -> None:
+        bound = theirs.bind_partial(None, params, *args, **{k: v for k, v in kwargs.items() if k not in EXTRA_NAMES})
+        given = dict(list(bound.arguments.items())[2:])
+        if "betas" in given:
+            given["betas"] = tuple(map(_real, given["betas"]))
+        super(made, self).__init__(params, **given, **{k: v for k, v in kwargs.items() if k in EXTRA_NAMES})
+
+    theirs = inspect.signature(base.__init__)
+    doc = f"torch.optim.{name}, fused over all tensors and groups; the same arguments, state and messages.{EXTRAS}"
+    members = {"host": HOSTS[name], "__doc__": doc, "__module__": "adamas.torch", "__init__": __init__}
+    made = type(name, (parent, base), members)
+    made.__signature__ = _signature(theirs)  # type: ignore[attr-defined]
+    return made
+
+
+EXTRA_NAMES = ("clip_norm", "nonfinite")
+
+
+def _real(value: Any) -> Any:
+    """Any real number as a float, which is all that torch takes beside tensors."""
+    return float(value) if hasattr(value, "__float__") and not isinstance(value, torch.Tensor) else value
+
+
+def _signature(theirs: inspect.Signature) -> inspect.Signature:
+    extras = [
+        inspect.Parameter("clip_norm", inspect.Parameter.KEYWORD_ONLY, default=None),
+        inspect.Parameter("nonfinite", inspect.Parameter.KEYWORD_ONLY, default="propagate"),
+    ]
+    return theirs.replace(parameters=[*list(theirs.parameters.values())[1:], *extras])
+
+
+class SparseDecay(torch.optim.SparseAdam):
+    """SparseAdam with a weight decay: what SparseAdamW derives from."""
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
+        maximize: bool = False,
+    ):  # fmt: skip
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        self._weight_decay = weight_decay
+        super().__init__(params, lr, betas, eps, maximize)
+        self.defaults["weight_decay"] = weight_decay
+        for group in self.param_groups:
+            group.setdefault("weight_decay", weight_decay)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("weight_decay", 0.0)
+
+
+def optimizer(rule: Rule) -> type[FusedOptimizer]:
+    """The torch optimizer class of a rule.
+
+    Args:
+        rule: a member of the roll that torch has not, or what `@adamas.rule` made of your function.
+
+    Raises:
+        TypeError: not a Rule.
+    """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"optimizer({rule!r}): a Rule is needed; decorate the function with @adamas.rule.")
+    defaults = _defaults(rule)
+
+    def __init__(self: Any, params: Any, *args: Any, **kwargs: Any) -> None:
+        bound = made.__signature__.bind(params, *args, **kwargs)  # type: ignore[attr-defined]
+        bound.apply_defaults()
+        given = dict(bound.arguments)
+        extras = {name: given.pop(name) for name in EXTRA_NAMES}
+        del given["params"]
+        _check(rule, given)
+        super(made, self).__init__(params, given, **extras)
+
+    doc = f"{rule.doc}\n\nSource: {rule.source or 'user'}.{_describe(rule)}{EXTRAS}"
+    members = {"host": of_rule(rule), "rule": rule, "__doc__": doc, "__module__": "adamas.torch", "__init__": __init__}
+    made = type(rule.name, (FusedOptimizer,), members)
+    kinds = inspect.Parameter
+    last = list(defaults).index("weight_decay")
+    parameters = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
+    for k, (name, value) in enumerate((defaults | {"clip_norm": None, "nonfinite": "propagate"}).items()):
+        kind = kinds.POSITIONAL_OR_KEYWORD if k <= last else kinds.KEYWORD_ONLY
+        parameters.append(kinds(name, kind, default=value))
+    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return made
+
+
+def _defaults(rule: Rule) -> dict[str, Any]:
+    """Group keys and their defaults."""
+    betas = betas_of(rule)
+    out: dict[str, Any] = {}
+    for h in rule.hyper:
+        if h.name not in betas:
+            out[h.name] = h.default
+        else:
+            out.setdefault("betas", tuple(x.default for x in rule.hyper if x.name in betas))
+    out |= {"weight_decay": rule.weight_decay} | {name: allowed[0] for name, allowed in rule.options.items()}
+    return out | {"decay": rule.decay, "cautious": False} | FLAGS
+
+
+def _check(rule: Rule, given: dict[str, Any]) -> None:
+    betas = betas_of(rule)
+    if betas:
+        if not isinstance(given["betas"], (tuple, list)) or len(given["betas"]) != len(betas):
+            raise ValueError(f"betas={given['betas']!r} must be {len(betas)} numbers in [0, 1).")
+        given["betas"] = tuple(given["betas"])
+    for h in declared(rule).values():
+        value = given["betas"][betas.index(h.name)] if h.name in betas else given[h.name]
+        number(h, value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value)
+    for name, allowed in rule.options.items():
+        choice(name, given[name], allowed)
+    choice("decay", given["decay"], DECAYS)
+    for name in ("cautious", "maximize", "capturable", "differentiable"):
+        choice(name, given[name], (False, True))
+
+
+def _describe(rule: Rule) -> str:
+    lines = ["\n\nArgs:", "    params: as for any torch optimizer."]
+    for h in declared(rule).values():
+        default = rule.weight_decay if h.name == "weight_decay" else h.default
+        unit = f", {h.unit}" if h.unit else ""
+        lines.append(f"    {h.name}: {h.meaning or 'number'}; in {h.range}{unit}; default {default:g}.")
+    for name, allowed in rule.options.items():
+        lines.append(f"    {name}: one of {', '.join(map(repr, allowed))}; default {allowed[0]!r}.")
+    lines.append(f"    decay: how weight_decay acts: {', '.join(map(repr, DECAYS))}; default {rule.decay!r}.")
+    lines.append("    cautious: drop components of the step that point against the gradient (Liang et al. 2024).")
+    lines.append("    foreach, maximize, capturable, differentiable, fused: as in torch.")
+    return "\n".join(lines)
+
+
+def make_classes() -> dict[str, type[FusedOptimizer]]:
+    """Every class of this module, by name."""
+    classes: dict[str, type[FusedOptimizer]] = {}
+    for name in HOSTS:
+        if name == "AdamW":
+            classes[name] = of_host(name, torch.optim.AdamW, classes["Adam"])
+        elif name == "SparseAdamW":
+            classes[name] = of_host(name, SparseDecay)
+        else:
+            classes[name] = of_host(name, getattr(torch.optim, name))
+    return classes | {name: optimizer(rule) for name, rule in ROLL.items() if name not in classes}

@@ -1,0 +1,237 @@
+"""Plans and runs the steps of one torch optimizer; keeps what can be kept between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..engine.arrays import warn_staged
+from ..engine.cpu.plan import CpuPlan
+from ..engine.engine import Around, Engine, Group, Plan
+from ..engine.plan import Row, Spans, lay_out, overlaps, repeats
+from ..engine.survey import Sum
+from ._keeper import Keeper, history, note
+from ._look import Look, Watch, make_look
+from ._members import Member, Reading, members_of
+from ._operations import OperationsPlan
+from ._slots import State
+from ._sparse import touched_rows
+from ._tensors import array_of, format_of, gradient_array
+
+if TYPE_CHECKING:
+    from ._optimizer import FusedOptimizer
+
+
+class TorchEngine(Engine):
+    """The engine on as many threads as torch is allowed."""
+
+    keeper: Keeper
+
+    def threads(self) -> int:
+        return min(super().threads(), torch.get_num_threads())
+
+
+class Lanes:
+    """Several plans as one: the members of each lane in turn."""
+
+    def __init__(self, plans: Sequence[tuple[Plan, int]]):
+        self.plans = plans
+
+    def scalars(self, inputs: Sequence[tuple[float, ...]]) -> list[dict[str, float]]:
+        """See `Plan`; a lane leaves groups that are not in it as they are."""
+        results = [plan.scalars(inputs) for plan, _ in self.plans]
+        old = [tuple(one.values()) for one in results[0]]
+        return [
+            next((r[k] for r in results if tuple(r[k].values()) != old[k]), results[0][k]) for k in range(len(inputs))
+        ]
+
+    def survey(self, inputs: Sequence[tuple[float, ...]], clips: bool) -> list[Sum]:
+        """See `Plan`."""
+        return [one for plan, _ in self.plans for one in plan.survey(inputs, clips)]
+
+    def run(self, coefficients: float | Sequence[float]) -> bool:
+        """See `Plan`."""
+        assert isinstance(coefficients, float)
+        return any([plan.run(coefficients) for plan, _ in self.plans])
+
+
+class Driver:
+    """Steps of one optimizer.
+
+    Args:
+        optimizer: whose groups and state these are.
+        around: clipping and what becomes of gradients that are not finite.
+    """
+
+    def __init__(self, optimizer: FusedOptimizer, around: Around):
+        self.optimizer = optimizer
+        self.engine = TorchEngine(around, Keeper())
+        self.readings: list[Reading] = []
+        self.plan: CpuPlan | None = None
+        self.look: Look | None = None
+        self.cohorts: list[list[Reading]] = []
+        self.parameters: list[torch.Tensor] = []
+
+    def step(self) -> bool:
+        """One step; False if it was left out."""
+        engine = self.engine
+        with engine.lock:
+            if self.plan is not None and self._current():
+                done = engine.advance(self.plan)
+                if done:
+                    assert self.look is not None
+                    self.look.commit(engine.groups)
+                    torch.autograd.graph.increment_version(self.parameters)
+                return done
+            self.plan = self.look = None
+            return self._anew()
+
+    def _current(self) -> bool:
+        """Whether the plan still serves; notes where gradients are now."""
+        state, groups = self.optimizer.state, self.optimizer.param_groups
+        if type(state) is not State or state.flag.stale or len(groups) != len(self.readings):
+            return False
+        for reading, group in zip(self.readings, groups, strict=True):
+            if reading.group is not group or not reading.same():
+                return False
+        for readings in self.cohorts:
+            if any(r.numbers != readings[0].numbers for r in readings):
+                return False
+        return self.look is not None and self.look.holds()
+
+    def _anew(self) -> bool:
+        """Read everything again, and step."""
+        optimizer = self.optimizer
+        state = optimizer.tracked_state()
+        self.readings = [
+            Reading(optimizer.host, group, f"param_groups[{k}]") for k, group in enumerate(optimizer.param_groups)
+        ]
+        members = list(members_of(self.readings, state, type(optimizer).__name__))
+        optimizer.check_devices(members)
+        waves = _waves(members)
+        if len(waves) > 1 and self.engine.around.surveys:
+            raise ValueError(
+                "parameters appear twice or share memory: which gradient would a norm or a check count? "
+                "Pass every parameter once, or leave out clip_norm and nonfinite."
+            )
+        done = True
+        for wave in waves:
+            done = self._wave(wave, lasting=len(waves) == 1)
+        state.flag.stale = False
+        return done
+
+    def _wave(self, members: list[Member], lasting: bool) -> bool:
+        """Step members that do not overlap."""
+        engine = self.engine
+        engine.keeper.members = {}
+        self._gather_groups(members)
+        rows, groups, operations = [], [], []
+        dense = [m for m in members if m.lane == "native"]
+        spans = _spans(dense)
+        for member in members:
+            if member.lane == "operations":
+                operations.append(member)
+                continue
+            rows.append(touched_rows(member) if member.lane == "rows" else _row(member, spans))
+            engine.keeper.members[id(rows[-1])] = member
+            groups.append(member.group)
+        staged = [r.name for r in rows if not r.dense and type(r) is Row]
+        engine.counters["staged"] = len(staged)
+        if staged:
+            warn_staged(staged, "tensors (tensor.contiguous())")
+        native = CpuPlan(engine, rows, groups)
+        plan: Plan = native
+        if operations:
+            plan = Lanes([(native, len(rows)), (OperationsPlan(engine, operations), len(operations))])
+        if not engine.advance(plan):
+            return False
+        for member in members:
+            note(member, engine.groups[member.group])
+        touched = [m.parameter for m in members if m.lane == "native"]
+        torch.autograd.graph.increment_version(touched)
+        if lasting and not operations and not native.staged:
+            self._remember(native, members, rows, spans)
+        return True
+
+    def _gather_groups(self, members: list[Member]) -> None:
+        """Make the engine's groups: members that share numbers, form and history."""
+        engine = self.engine
+        engine.groups, self.cohorts = [], []
+        known: dict[Any, int] = {}
+        for member in members:
+            reading = member.reading
+            past = history(member)
+            kinds = tuple(getattr(member.state.get(k), "dtype", None) for k in ("step", *member.scalar_keys))
+            key = (reading.form, reading.numbers, past, kinds)
+            if key not in known:
+                known[key] = len(engine.groups)
+                t, *scalars = past
+                names = [s.name for s in reading.form.resolved.scalar_slots]
+                held = dict(zip(names, scalars, strict=True)) if scalars else {}
+                engine.groups.append(Group(reading.form, reading, int(t), held))
+                self.cohorts.append([])
+            member.group = known[key]
+            if reading not in self.cohorts[member.group][-1:]:
+                self.cohorts[member.group].append(reading)
+
+    def _remember(self, plan: CpuPlan, members: list[Member], rows: list[Row], spans: Spans) -> None:
+        """Keep the plan, if its tensors can be watched."""
+        watches = [
+            Watch(m.parameter, m.grad, word, r.work_g.nbytes, r.work_g.itemsize, m)
+            for m, r, word in zip(members, rows, plan.gradient_words(), strict=True)
+        ]
+        self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, spans)
+        if self.look is not None:
+            self.plan = plan
+            self.parameters = [m.parameter for m in members]
+            for row in rows:
+                row.release()
+            for member in members:
+                member.grad = member.parameter
+
+
+def _waves(members: list[Member]) -> list[list[Member]]:
+    """Members in turns, so that none of a turn share memory; torch steps what appears twice twice."""
+    native = [m for m in members if m.lane == "native"]
+    arrays = [array_of(m.parameter) for m in native]
+    for member, array in zip(native, arrays, strict=True):
+        if repeats(array):
+            raise RuntimeError(
+                f"{member.label} has elements that share memory (an expanded tensor); each must be updated once. "
+                "Give the optimizer parameter.clone()."
+            )
+    turn = [0] * len(native)
+    for first, second in sorted((min(pair), max(pair)) for pair in overlaps(arrays)):
+        turn[second] = max(turn[second], turn[first] + 1)
+    waves = [[m for m, k in zip(native, turn, strict=True) if k == wave] for wave in range(max(turn, default=0) + 1)]
+    seen: set[int] = set()
+    for member in members:  # other lanes: equal objects only
+        if member.lane != "native":
+            again = id(member.parameter) in seen
+            seen.add(id(member.parameter))
+            if again:
+                waves.append([member])
+            else:
+                waves[0].append(member)
+    return waves
+
+
+def _spans(members: Sequence[Member]) -> Spans:
+    """Memory that the step writes: parameters and the state that is there."""
+    arrays = [array_of(m.parameter) for m in members]
+    for member in members:
+        held = (member.state.get(key) for key in member.slots)
+        arrays += [array_of(s) for s in held if isinstance(s, torch.Tensor) and s.device.type == "cpu"]
+    return Spans(arrays)
+
+
+def _row(member: Member, spans: Spans) -> Row:
+    p = array_of(member.parameter)
+    g = gradient_array(member.grad, member.parameter)
+    kind = format_of(member.parameter)
+    g_kind = kind if member.parameter.is_complex() else format_of(member.grad)
+    assert kind is not None
+    assert g_kind is not None
+    return lay_out(member.label, p, g, spans, kind, g_kind)

@@ -1,0 +1,141 @@
+"""State of torch parameters: tensors in the optimizer's `state`, seen by the engine as arrays over their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ..engine.engine import Array, Group
+from ..engine.plan import Row, memory_order
+from ..engine.storage import FORMATS, Format
+from ._members import Member
+from ._sparse import TouchedRows
+from ._tensors import array_of, fits, format_of, is_native, new_state
+
+
+class Keeper:
+    """Gives and makes state.
+
+    Attributes:
+        members: by the identity of their row.
+    """
+
+    def __init__(self) -> None:
+        self.members: dict[int, Member] = {}
+
+    def formats(self, row: Row, group: Group) -> tuple[Format, ...]:
+        """Formats of the slots: those of the tensors that are there, else the compute type."""
+        member = self.members[id(row)]
+        return tuple(_format(member.state.get(key), row) for key in member.slots)
+
+    def slots(self, row: Row, group: Group) -> dict[str, Array]:
+        """The slots of a row, made at their start values if new; a tensor laid out otherwise is replaced."""
+        member = self.members[id(row)]
+        begin(member, group)
+        resolved, keys = group.form.resolved, member.slots
+        like = row.work_p if not isinstance(row, TouchedRows) else memory_order(array_of(member.parameter))
+        places = {slot.name: place for place, slot in enumerate(resolved.slots)}
+        for name in sorted(places, key=_order(member)):
+            key, place = keys[places[name]], places[name]
+            held = member.state.get(key)
+            if usable(held, member.parameter) and fits(held, member.parameter, like):
+                continue
+            kind = _format(held, row)
+            start = 0.0 if held is not None else group.start(resolved.slots[place].start)
+            made = new_state(member.parameter, like, kind, place, start)
+            if held is not None:
+                made.copy_(check_shape(held, member, key))
+            member.state[key] = made
+        seen = row.take if isinstance(row, TouchedRows) else array_of
+        return {slot.name: seen(member.state[key]) for slot, key in zip(resolved.slots, keys, strict=True)}
+
+
+def _order(member: Member) -> Any:
+    order = member.reading.host.order
+    return lambda name: order.index(name) if name in order else 0
+
+
+def usable(held: Any, parameter: torch.Tensor) -> bool:
+    """Whether state can be used where it lies."""
+    return isinstance(held, torch.Tensor) and is_native(held) and format_of(held) is not None
+
+
+def _format(held: Any, row: Row) -> Format:
+    found = format_of(held) if isinstance(held, torch.Tensor) else None
+    return found or FORMATS[row.format.compute]
+
+
+def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
+    """State that is there, if it can belong to the parameter.
+
+    Raises:
+        RuntimeError: it is no tensor of the parameter's shape.
+    """
+    if not isinstance(held, torch.Tensor) or held.shape != member.parameter.shape:
+        what = tuple(held.shape) if isinstance(held, torch.Tensor) else repr(held)
+        raise RuntimeError(
+            f"state[{key!r}] of {member.label} is {what}, the parameter has shape {tuple(member.parameter.shape)}; "
+            "they must be equal. Remove the entry to begin anew."
+        )
+    return held
+
+
+def begin(member: Member, group: Group) -> None:
+    """Make the step count and the scalar slots, where they are missing or of another kind."""
+    host, state = member.reading.host, member.state
+    if host.integer:
+        state.setdefault("step", 0)
+    elif host.counts and not is_counter(state.get("step")):
+        made = torch.tensor(float(state.get("step", 0.0)), dtype=counter_dtype(member.reading.group))
+        if "step" in state or not state:
+            state["step"] = made
+        else:  # first, as torch has it
+            items = dict(state)
+            state.clear()
+            state.update({"step": made, **items})
+    for slot in group.form.resolved.scalar_slots:
+        key = host.key(slot.name)
+        if not is_counter(state.get(key)):
+            value = state.get(key, group.start(slot.start))
+            state[key] = torch.tensor(float(value), dtype=counter_dtype(member.reading.group))
+
+
+def is_counter(value: Any) -> bool:
+    """Whether a step count or scalar slot is kept as it should be."""
+    return (
+        isinstance(value, torch.Tensor)
+        and value.dim() == 0
+        and value.device.type == "cpu"
+        and value.dtype in (torch.float32, torch.float64)
+    )
+
+
+def counter_dtype(group: Mapping[str, Any]) -> torch.dtype:
+    """float32, unless the default is float64 and the group is not fused: as torch."""
+    wide = torch.get_default_dtype() is torch.float64 and not group.get("fused")
+    return torch.float64 if wide else torch.float32
+
+
+def history(member: Member) -> tuple[float, ...]:
+    """Steps done and the values of the scalar slots; the latter only if they are there."""
+    host, state = member.reading.host, member.state
+    if host.counts:
+        t = float(state.get("step", 0.0))
+    else:
+        t = float(any(state.get(key) is not None for key in member.slots))
+    values = [state.get(key) for key in member.scalar_keys]
+    return (t, *map(float, values)) if None not in values else (t,)
+
+
+def note(member: Member, group: Group) -> None:
+    """Write a group's step count and scalar slots into the state of a parameter."""
+    host, state = member.reading.host, member.state
+    if host.integer:
+        state["step"] = int(group.t)
+    elif host.counts:
+        state["step"].fill_(group.t)
+    for slot in group.form.resolved.scalar_slots:
+        state[host.key(slot.name)].fill_(group.scalar_state[slot.name])
+

@@ -1,0 +1,166 @@
+"""A rule run on torch's own operations: for tensors off the CPU, tensor subclasses and `differentiable=True`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+
+from ..engine.cpu.codegen import step_module
+from ..engine.cpu.segment import scalar_function
+from ..engine.engine import ARITHMETIC, Engine, Form, scalar_error
+from ..engine.reference import Words, bind
+from ..engine.step import element_pass, enlargement, prepared, scalar_inputs, settled
+from ..engine.survey import Sum
+from ..rules import VOCABULARY
+from ._keeper import begin, check_shape
+from ._members import Member
+
+WIDE = (torch.float64, torch.complex128)
+
+
+def _sqrt(x: Any) -> Any:
+    """Square root whose derivative at 0 is 0, not infinite."""
+    if not isinstance(x, torch.Tensor):
+        return VOCABULARY["sqrt"](x)
+    if not x.requires_grad:
+        return torch.sqrt(x)
+    zero = x == 0
+    return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, x)))
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    if not isinstance(condition, torch.Tensor):
+        return a if condition else b
+    like = next(x for x in (a, b, condition) if isinstance(x, torch.Tensor))
+    a, b = (x if isinstance(x, torch.Tensor) else _constant(x, like) for x in (a, b))
+    return torch.where(condition, a, b)
+
+
+def _constant(x: float, like: torch.Tensor) -> torch.Tensor:
+    dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
+    return torch.full((), x, dtype=dtype, device=like.device)
+
+
+WORDS = Words(sqrt=_sqrt, abs=abs, where=_where, exp=VOCABULARY["exp"], log=VOCABULARY["log"])
+
+
+def run_pass(form: Form, x: Mapping[str, Any]) -> dict[str, Any]:
+    """One step of whole tensors; `x` as in `engine.reference.run_pass`. Differentiable in every tensor."""
+
+    def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        if function is settled and isinstance(arguments["lr"], torch.Tensor):
+            return arguments["p_new"]  # the derivative in lr at lr = 0 is wanted
+        return bind(function, WORDS)(**arguments)
+
+    return element_pass(call, form.resolved, form.shape, x)
+
+
+@cache
+def _scalar_part(form: Form) -> Callable[..., tuple[tuple[float, ...], tuple[float, ...]]]:
+    formats = ("float64",) * (2 + len(form.resolved.slots))
+    return scalar_function(step_module(form.resolved, form.shape, formats).scalars)
+
+
+class OperationsPlan:
+    """A plan over members whose tensors only torch can reach.
+
+    Args:
+        engine: whose groups these are.
+        members: in any order.
+    """
+
+    def __init__(self, engine: Engine, members: Sequence[Member]):
+        self.engine, self.members = engine, members
+        self.values: list[dict[str, Any]] = []
+
+    def scalars(self, inputs: Sequence[tuple[float, ...]]) -> list[dict[str, float]]:
+        out = []
+        self.values = []
+        mine = {member.group for member in self.members}
+        for k, (group, values) in enumerate(zip(self.engine.groups, inputs, strict=True)):
+            self.values.append(dict(zip(scalar_inputs(group.form.resolved), values, strict=True)))
+            try:
+                slots = _scalar_part(group.form)(*values)[1] if k in mine else ()
+                out.append(
+                    dict(zip(group.scalar_state, map(float, slots), strict=True)) if k in mine else group.scalar_state
+                )
+            except ARITHMETIC as error:
+                raise scalar_error(group, error) from error
+        return out
+
+    def survey(self, inputs: Sequence[tuple[float, ...]], clips: bool) -> list[Sum]:
+        scale, clip_value = self.engine.around.numbers
+        out = []
+        for member in self.members:
+            g = member.grad.detach()
+            g = torch.view_as_real(g.resolve_conj()) if g.is_complex() else g
+            g = bind(prepared, WORDS)(g.double(), scale, clip_value, clips)
+            out.append(Sum.of(float(g.square().sum())))
+        return out
+
+    def run(self, coefficients: float | Sequence[float]) -> bool:
+        bad = False
+        for k, member in enumerate(self.members):
+            factor = coefficients if isinstance(coefficients, float) else coefficients[k]
+            with torch.set_grad_enabled(member.reading.differentiable):
+                bad |= self._step(member, factor)
+        return bad
+
+    def _step(self, member: Member, factor: float) -> bool:
+        group = self.engine.groups[member.group]
+        begin(member, group)
+        resolved, p = group.form.resolved, member.parameter
+        keys = dict(zip((s.name for s in resolved.slots), member.slots, strict=True))
+        for slot in sorted(resolved.slots, key=lambda s: _place(member, s.name)):
+            key = keys[slot.name]
+            if member.state.get(key) is None:
+                member.state[key] = _state_like(p, group.start(slot.start))
+            else:
+                check_shape(member.state[key], member, key)
+        dropped = {s.name: None for s in resolved.rule.slots if not s.scalar and s.name not in keys}
+        x: dict[str, Any] = {**self.values[member.group], **dropped, "coefficient": factor, "keep_scale": 1.0}
+        x |= _own_tensors(member) if member.reading.differentiable else {}
+        g = member.grad.to(p.dtype) if p.is_complex() else member.grad
+        x |= {"p": _wide(p), "g": _wide(g)} | {n: _wide(member.state[key]) for n, key in keys.items()}
+        new = run_pass(group.form, x)
+        if group.form.shape.cautious:
+            x["keep_scale"] = enlargement(x["p"].numel(), int(new["agreement"].sum()))
+            new = run_pass(group.form, x)
+        _put(p, new["p"])
+        for name, key in keys.items():
+            _put(member.state[key], new[name])
+        return not bool(torch.isfinite(x["g"]).all())
+
+
+def _place(member: Member, name: str) -> int:
+    order = member.reading.host.order
+    return order.index(name) if name in order else 0
+
+
+def _state_like(p: torch.Tensor, start: float) -> torch.Tensor:
+    dtype = p.dtype if p.is_complex() or p.dtype in WIDE else torch.float32
+    with torch.no_grad():
+        made = torch.zeros_like(p, dtype=dtype, memory_format=torch.preserve_format)
+        return made if not start else made.fill_(complex(start, start) if made.is_complex() else start)
+
+
+def _own_tensors(member: Member) -> dict[str, torch.Tensor]:
+    """Hyper-parameters that are tensors with a gradient of their own."""
+    host, group = member.reading.host, member.reading.group
+    named = {n: group.get(host.settings.get(n, n)) for n in member.reading.values}
+    betas = [n for n in named if n.startswith("beta")]
+    named |= dict(zip(betas, group.get("betas", ()), strict=False))
+    return {n: v for n, v in named.items() if isinstance(v, torch.Tensor) and v.requires_grad}
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
+    """A copy in the compute type (the step writes in place); complex numbers as pairs."""
+    x = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+    return x.clone() if x.dtype is torch.float64 else x.to(torch.float32, copy=True)
+
+
+def _put(target: torch.Tensor, new: torch.Tensor) -> None:
+    target.copy_(torch.view_as_complex(new.contiguous()) if target.is_complex() else new)

@@ -1,0 +1,183 @@
+"""What every optimizer class for torch has in common: the step, saving and loading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch.optim import optimizer as host_module
+
+from .._arguments import choice, limit
+from ..engine.engine import Around
+from ..engine.step import NONFINITE
+from ..rules import Rule
+from ._driver import Driver
+from ._hosts import Host
+from ._loading import loading, match_names
+from ._members import Member
+from ._slots import Slots, State
+
+
+class FusedOptimizer(torch.optim.Optimizer):
+    """Base of all classes of this module.
+
+    Attributes:
+        last_grad_norm: global norm of the gradients of the last step, before clipping; None without `clip_norm`.
+        last_step_skipped: whether the last step was left out, for an overflow (GradScaler) or `nonfinite="skip"`.
+        counters: steps that met a non-finite gradient (`nonfinite`), steps left out (`skipped`), strided parameters
+            copied at every step (`staged`).
+    """
+
+    host: ClassVar[Host]
+    rule: ClassVar[Rule | None] = None
+    _step_supports_amp_scaling = True  # GradScaler hands over its scale instead of a pass of its own
+
+    def __init__(
+        self, params: Any, *args: Any, clip_norm: float | None = None, nonfinite: str = "propagate", **kwargs: Any
+    ):
+        self._set_extras({"clip_norm": clip_norm, "nonfinite": nonfinite})
+        super().__init__(params, *args, **kwargs)
+        for parameter, entry in self.state.items():  # Adagrad begins before the first step
+            for key, value in entry.items():
+                if key != "step" and value.dtype in (torch.bfloat16, torch.float16) and value.dtype == parameter.dtype:
+                    entry[key] = value.float()
+        self.tracked_state()
+
+    def _set_extras(self, extras: dict[str, Any]) -> None:
+        choice("nonfinite", extras["nonfinite"], NONFINITE)
+        around = Around(clip_norm=limit("clip_norm", extras["clip_norm"]), nonfinite=extras["nonfinite"])
+        self._extras, self._last_skipped = extras, False
+        self._driver = Driver(self, around)
+
+    def tracked_state(self) -> State:
+        """`state`, as a dict that tells of changes; it is made one if it was replaced."""
+        if type(self.state) is not State:
+            self.state = State(self.state.items())
+        return self.state
+
+    # -- the step -----------------------------------------------------------------------------------------
+    @torch._disable_dynamo
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient, in place.
+
+        Args:
+            closure: computes the loss and gradients anew, and returns the loss.
+
+        Returns:
+            What the closure returned, or None.
+
+        Raises:
+            RuntimeError, TypeError, ValueError: a gradient, setting or state that cannot be used. Nothing has
+                changed then.
+            FloatingPointError: a gradient is not finite and `nonfinite="raise"`.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        own = self.__dict__
+        if own.get("found_inf") is not None or own.get("grad_scale") is not None:
+            if self._overflowed():
+                return loss
+            self._unscale()
+        self._last_skipped = not self._driver.step()
+        return loss
+
+    def _overflowed(self) -> bool:
+        """Leave a step out if GradScaler found an infinity on any device: then `found_inf` is not 0."""
+        found = self.__dict__.get("found_inf")
+        self._last_skipped = found is not None and bool(found != 0)
+        if self._last_skipped:
+            self._driver.engine.counters["skipped"] += 1
+        return self._last_skipped
+
+    def _unscale(self) -> None:
+        """Divide gradients by `grad_scale` in place, as GradScaler's protocol has it."""
+        scale = self.__dict__.get("grad_scale")
+        if scale is None:
+            return
+        with torch.no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        grad = p.grad._values() if p.grad.layout is torch.sparse_coo else p.grad
+                        grad.div_(scale.to(grad.device) if isinstance(scale, torch.Tensor) else scale)
+
+    def check_devices(self, members: Sequence[Member]) -> None:
+        """What torch demands of `fused`, `capturable` and tensor learning rates; its own words."""
+        for member in members:
+            group = member.reading.group
+            if group.get("fused"):
+                host_module._device_dtype_check_for_fused(member.parameter)
+            if group.get("capturable") and member.parameter.device.type in ("cpu", "meta"):
+                raise AssertionError(
+                    "If capturable=True, params and state_steps must be on supported devices: "
+                    f"{host_module._get_capturable_supported_devices()}."
+                )
+            if group.get("foreach") and isinstance(group["lr"], torch.Tensor) and not group.get("capturable"):
+                raise RuntimeError("lr as a Tensor is not supported for capturable=False and foreach=True")
+            step = member.state.get("step")
+            if group.get("differentiable") and isinstance(step, torch.Tensor) and step.requires_grad:
+                raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
+
+    @property
+    def last_grad_norm(self) -> float | None:
+        return self._driver.engine.last_norm
+
+    @property
+    def last_step_skipped(self) -> bool:
+        return self._last_skipped
+
+    @property
+    def counters(self) -> dict[str, int]:
+        return dict(self._driver.engine.counters)
+
+    # -- saving and loading -------------------------------------------------------------------------------
+    @torch._disable_dynamo
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's: loads into torch.optim's class of the same name, and back, bit for bit."""
+        saved = super().state_dict()
+        entries = saved.get("state", {})
+        for key, entry in entries.items():
+            if type(entry) is Slots:
+                entries[key] = dict(entry)
+        return saved
+
+    @torch._disable_dynamo
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], *, copy: bool = True, by_name: bool = False, strict: bool = True
+    ) -> None:
+        """Continue from a state dict of this class or of torch.optim's.
+
+        State tensors keep their dtype; torch casts them to the parameter's.
+
+        Args:
+            state_dict: of an optimizer with as many groups and parameters.
+            copy: False keeps the tensors of `state_dict` themselves, where device and layout allow; torch always does.
+            by_name: match parameters by `param_names`, in any order, instead of by place.
+            strict: with `by_name`, whether every name must be found on both sides.
+
+        Raises:
+            ValueError: groups or names do not match. Nothing has changed then.
+        """
+        if by_name:
+            state_dict = match_names(super().state_dict(), state_dict, strict)
+        with loading(self, copy):
+            super().load_state_dict(dict(state_dict))
+
+    def __getstate__(self) -> dict[str, Any]:
+        plain = {p: dict(entry) if isinstance(entry, dict) else entry for p, entry in self.state.items()}
+        state = State(plain.items()).copy()
+        return {**super().__getstate__(), "state": state, "_extras": dict(self._extras)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        box = self.__dict__.get("_unboxing")
+        if box is not None:
+            state = {**state, "state": box(state["state"])}
+        super().__setstate__(state)
+        if "_driver" not in self.__dict__:
+            self._set_extras(self.__dict__.get("_extras") or {"clip_norm": None, "nonfinite": "propagate"})
+        self.state = State(self.state.items())
+
+

@@ -1,0 +1,76 @@
+"""Torch tensors as the engine sees them: NumPy arrays over the same memory, with a storage format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from ..engine.storage import FORMATS, Format, state_like
+
+Array = NDArray[Any]
+
+FORMAT_OF = {
+    torch.float32: FORMATS["float32"],
+    torch.float64: FORMATS["float64"],
+    torch.float16: FORMATS["float16"],
+    torch.bfloat16: FORMATS["bfloat16"],
+}
+REAL_OF = {torch.complex64: torch.float32, torch.complex128: torch.float64, torch.complex32: torch.float16}
+
+
+def format_of(tensor: torch.Tensor) -> Format | None:
+    """The storage format of a tensor's elements (of their parts, if complex), or None if the engine has none."""
+    return FORMAT_OF.get(REAL_OF.get(tensor.dtype, tensor.dtype))
+
+
+def is_native(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is ordinary memory of this processor's."""
+    return tensor.layout is torch.strided and tensor.device.type == "cpu" and type(tensor) in PLAIN
+
+
+PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
+
+
+def array_of(tensor: torch.Tensor) -> Array:
+    """The tensor's memory as an array; complex numbers as pairs, bfloat16 as its bits."""
+    tensor = tensor.detach()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.view(torch.int16)
+    return tensor.numpy()
+
+
+def gradient_array(grad: torch.Tensor, parameter: torch.Tensor) -> Array:
+    """A gradient's memory as an array; a copy where conjugation or sign is still to be done, or kinds differ."""
+    grad = grad.detach().resolve_conj().resolve_neg()
+    if parameter.is_complex() and not grad.is_complex():
+        grad = grad.to(parameter.dtype)
+    return array_of(grad)
+
+
+def new_state(parameter: torch.Tensor, work_p: Array, compute: Format, place: int, start: float) -> torch.Tensor:
+    """A state tensor of a parameter, in the memory order in which the step works.
+
+    Args:
+        parameter: whose state it is.
+        work_p: the array that the kernel works on.
+        compute: format of the slot.
+        place: index of the slot.
+        start: value of every element.
+    """
+    array = state_like(work_p, compute.compute_dtype, place)
+    array.fill(start)
+    tensor = torch.from_numpy(array)
+    return torch.view_as_complex(tensor) if parameter.is_complex() else tensor
+
+
+def fits(state: torch.Tensor, parameter: torch.Tensor, work_p: Array) -> bool:
+    """Whether a state tensor lies in memory as the step works: equal elements in equal order."""
+    if state.shape != parameter.shape or state.is_complex() != parameter.is_complex() or state.is_conj():
+        return False
+    array = array_of(state)
+    a, b = array.itemsize, work_p.itemsize
+    return all(x * b == y * a or n == 1 for x, y, n in zip(array.strides, work_p.strides, array.shape, strict=True))
