@@ -28,7 +28,7 @@ def dump(optimizer: Optimizer) -> dict[str, Any]:
         "rule": optimizer.rule.name,
         "options": dict(engine.form.resolved.options),
         "t": engine.t,
-        "hyper": {n: v for n, v in engine.groups[0].settings.values.items() if not callable(v)},
+        "hyper": {n: v for n, v in engine.settings[0].values.items() if not callable(v)},
         "overrides": {
             pattern: {n: v for n, v in values.items() if not callable(v)}
             for pattern, values in optimizer._arguments.overrides.items()
@@ -55,7 +55,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     _equal("override patterns", list(state["overrides"]), list(arguments.overrides))
     t = _whole("t", state["t"])
     counters = {n: _whole(f"counters[{n!r}]", state["counters"].get(n, 0)) for n in engine.counters}
-    present = engine.groups[0].settings.values
+    present = engine.settings[0].values
     hyper = _numbers("hyper-parameters", state["hyper"], present, declared(optimizer.rule))
     arguments.check_derived({**present, **hyper})
     overrides = {}
@@ -73,7 +73,7 @@ def load(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     for patterns, index in optimizer._groups.items():
         for pattern in patterns:
             for n, v in arguments.overrides[pattern].items():
-                engine.groups[index].settings.set(n, v)
+                engine.settings[index].set(n, v)
     for patterns, numbers in scalars.items():
         engine.groups[optimizer._group_for(patterns)].scalar_state = numbers
     engine.restore(t, arrays)

@@ -77,7 +77,7 @@ class Optimizer:
     @property
     def hyper(self) -> dict[str, Any]:
         """Present hyper-parameters: numbers or schedules, by the names of the formula."""
-        return dict(self._engine.groups[0].settings.values)
+        return dict(self._engine.settings[0].values)
 
     @property
     def t(self) -> int:
@@ -96,7 +96,7 @@ class Optimizer:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        settings = self._engine.groups[0].settings
+        settings = self._engine.settings[0]
         if name in settings.values:
             return settings.values[name]
         if name == "betas":
@@ -109,7 +109,7 @@ class Optimizer:
     def __setattr__(self, name: str, value: Any) -> None:
         engine: ArrayEngine = self._engine
         with engine.lock:
-            updates, settings = self._arguments.expand({name: value}), engine.groups[0].settings
+            updates, settings = self._arguments.expand({name: value}), engine.settings[0]
             if not set(updates) <= set(settings.values):
                 allowed = [*settings.values, *(["betas"] if "beta2" in settings.values else [])]
                 reason = "is fixed at construction" if name in self._arguments.values else "is no hyper-parameter"
@@ -123,7 +123,7 @@ class Optimizer:
         for patterns, index in self._groups.items():
             own = {n for pattern in patterns for n in self._arguments.overrides[pattern]}
             for n in values.keys() - own:
-                self._engine.groups[index].settings.set(n, values[n])
+                self._engine.settings[index].set(n, values[n])
 
     def _group_of(self, name: str) -> int:
         overrides = self._arguments.overrides
@@ -132,7 +132,7 @@ class Optimizer:
     def _group_for(self, patterns: tuple[str, ...]) -> int:
         overrides = self._arguments.overrides
         if patterns not in self._groups:
-            values = {**self._engine.groups[0].settings.values}
+            values = {**self._engine.settings[0].values}
             for pattern in patterns:
                 values |= overrides[pattern]
             self._groups[patterns] = self._engine.add_group(Settings(self.rule, values))

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .engine import Around, Array, Engine, Form, Group, Numbers, Plan
+from .engine import Around, Array, Engine, Form, Group, Plan
 from .errors import PerformanceWarning
+from .hyper import Settings
 from .plan import Row, check
 from .storage import FORMATS, Format, is_placed, state_like
 
@@ -69,10 +70,11 @@ class ArrayEngine(Engine):
 
     keeper: ArrayState
 
-    def __init__(self, form: Form, around: Around, settings: Numbers, planner: Planner):
+    def __init__(self, form: Form, around: Around, settings: Settings, planner: Planner):
         super().__init__(around, ArrayState())
         self.form, self.planner = form, planner
         self.plan: Watched | None = None
+        self.settings = [settings]
         self.groups = [Group(form, settings)]
 
     @property
@@ -100,8 +102,9 @@ class ArrayEngine(Engine):
             for group in self.groups:
                 group.scalar_state = group.scalar_start()
 
-    def add_group(self, settings: Numbers) -> int:
+    def add_group(self, settings: Settings) -> int:
         """A further group, at the start of its scalar state; returns its index."""
+        self.settings.append(settings)
         self.groups.append(Group(self.form, settings, self.t))
         return len(self.groups) - 1
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..rules import Resolved
@@ -112,11 +111,11 @@ class Group:
 class Plan(Protocol):
     """A back end's preparation for one set of tensors."""
 
-    def survey(self, inputs: Sequence[tuple[float, ...]], clips: bool) -> list[Sum]:
+    def survey(self, clips: bool) -> list[Sum]:
         """Sums of squares of the prepared gradients, one per row, or one for all if that suffices."""
         ...
 
-    def scalars(self, inputs: Sequence[tuple[float, ...]]) -> list[dict[str, float]]:
+    def scalars(self) -> list[dict[str, float]]:
         """Compute each group's per-step scalars; returns the groups' new scalar slots."""
         ...
 
@@ -177,16 +176,15 @@ class Engine:
             TypeError, ValueError: see `Settings.at`; a scalar part failed.
             FloatingPointError: a gradient is not finite and `nonfinite="raise"`.
         """
-        inputs = [self.inputs(group) for group in self.groups]
-        new_scalars = plan.scalars(inputs)
+        new_scalars = plan.scalars()
         coefficients: float | Sequence[float] = 1.0
         if self.around.surveys:
             strict, clips = self.around.nonfinite != "propagate", self.around.clips
-            sums = plan.survey(inputs, clips and not strict)  # clipping by value would hide an infinity
+            sums = plan.survey(clips and not strict)  # clipping by value would hide an infinity
             if strict and not all(s.finite for s in sums):
                 return self._refuse()
             if self.around.norms:
-                sums = plan.survey(inputs, clips) if clips and strict else sums
+                sums = plan.survey(clips) if clips and strict else sums
                 coefficients = self._coefficients(sums, sum(sums, Sum()))
         met = plan.run(coefficients)
         for group, new in zip(self.groups, new_scalars, strict=True):

@@ -13,8 +13,6 @@ from .reference import bind, primitives, run_pass, sum_of_squares
 from .step import enlargement, prepared, scalar_inputs
 from .survey import Sum
 
-Inputs = Sequence[tuple[float, ...]]
-
 
 class ReferencePlan:
     """The oracle: NumPy, row by row."""
@@ -27,13 +25,13 @@ class ReferencePlan:
     def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
         return False
 
-    def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
+    def scalars(self) -> list[dict[str, float]]:
         self.values: list[dict[str, Any]] = []
         one = np.zeros(1)
         out = []
-        for group, values in zip(self.engine.groups, inputs, strict=True):
+        for group in self.engine.groups:
             resolved = group.form.resolved
-            x: dict[str, Any] = dict(zip(scalar_inputs(resolved), values, strict=True))
+            x: dict[str, Any] = dict(zip(scalar_inputs(resolved), self.engine.inputs(group), strict=True))
             self.values.append(x)
             arrays = dict.fromkeys(("p", "g", *(s.name for s in resolved.rule.slots if not s.scalar)), one)
             run = {**x, **arrays, "coefficient": 1.0, "keep_scale": 1.0}
@@ -44,7 +42,7 @@ class ReferencePlan:
                 raise scalar_error(group, error) from error
         return out
 
-    def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
+    def survey(self, clips: bool) -> list[Sum]:
         scale, clip_value = self.engine.around.numbers
         out = []
         for row in self.rows:

@@ -93,7 +93,6 @@ def run_pass(resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.d
     Returns:
         New arrays and scalar slots by name.
     """
-
     words = primitives(dtype)
 
     def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

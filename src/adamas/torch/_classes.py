@@ -38,7 +38,7 @@ def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOp
         given = dict(list(bound.arguments.items())[2:])
         if "betas" in given:
             given["betas"] = tuple(map(_real, given["betas"]))
-        super(made, self).__init__(params, **given, **{k: v for k, v in kwargs.items() if k in EXTRA_NAMES})
+        FusedOptimizer.__init__(self, params, **given, **{k: v for k, v in kwargs.items() if k in EXTRA_NAMES})
 
     theirs = inspect.signature(base.__init__)
     doc = f"torch.optim.{name}, fused over all tensors and groups; the same arguments, state and messages.{EXTRAS}"
@@ -71,7 +71,7 @@ class SparseDecay(torch.optim.SparseAdam):
         self, params: Any, lr: Any = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
         maximize: bool = False,
     ):  # fmt: skip
-        if not 0.0 <= weight_decay:
+        if not weight_decay >= 0.0:
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
         self._weight_decay = weight_decay
         super().__init__(params, lr, betas, eps, maximize)
@@ -105,7 +105,7 @@ def optimizer(rule: Rule) -> type[FusedOptimizer]:
         extras = {name: given.pop(name) for name in EXTRA_NAMES}
         del given["params"]
         _check(rule, given)
-        super(made, self).__init__(params, given, **extras)
+        FusedOptimizer.__init__(self, params, given, **extras)
 
     doc = f"{rule.doc}\n\nSource: {rule.source or 'user'}.{_describe(rule)}{EXTRAS}"
     members = {"host": of_rule(rule), "rule": rule, "__doc__": doc, "__module__": "adamas.torch", "__init__": __init__}

@@ -36,25 +36,26 @@ class TorchEngine(Engine):
 class Lanes:
     """Several plans as one: the members of each lane in turn."""
 
-    def __init__(self, plans: Sequence[tuple[Plan, int]]):
-        self.plans = plans
+    def __init__(self, engine: Engine, plans: Sequence[Plan]):
+        self.engine, self.plans = engine, plans
 
-    def scalars(self, inputs: Sequence[tuple[float, ...]]) -> list[dict[str, float]]:
-        """See `Plan`; a lane leaves groups that are not in it as they are."""
-        results = [plan.scalars(inputs) for plan, _ in self.plans]
-        old = [tuple(one.values()) for one in results[0]]
+    def scalars(self) -> list[dict[str, float]]:
+        """See `Plan`; a lane returns the scalar slots of groups that it does not hold as they are."""
+        results = [plan.scalars() for plan in self.plans]
         return [
-            next((r[k] for r in results if tuple(r[k].values()) != old[k]), results[0][k]) for k in range(len(inputs))
+            next((r[k] for r in results if r[k] is not group.scalar_state), group.scalar_state)
+            for k, group in enumerate(self.engine.groups)
         ]
 
-    def survey(self, inputs: Sequence[tuple[float, ...]], clips: bool) -> list[Sum]:
+    def survey(self, clips: bool) -> list[Sum]:
         """See `Plan`."""
-        return [one for plan, _ in self.plans for one in plan.survey(inputs, clips)]
+        return [one for plan in self.plans for one in plan.survey(clips)]
 
     def run(self, coefficients: float | Sequence[float]) -> bool:
         """See `Plan`."""
         assert isinstance(coefficients, float)
-        return any([plan.run(coefficients) for plan, _ in self.plans])
+        met = [plan.run(coefficients) for plan in self.plans]
+        return any(met)
 
 
 class Driver:
@@ -144,7 +145,7 @@ class Driver:
         native = CpuPlan(engine, rows, groups)
         plan: Plan = native
         if operations:
-            plan = Lanes([(native, len(rows)), (OperationsPlan(engine, operations), len(operations))])
+            plan = Lanes(engine, [native, OperationsPlan(engine, operations)])
         if not engine.advance(plan):
             return False
         for member in members:

@@ -35,7 +35,7 @@ def decay_groups(model: torch.nn.Module, weight_decay: float = 0.01) -> list[dic
     return [group for group in groups if group["params"]]
 
 
-class patch:  # noqa: N801 - it is used as a function is
+class patch:
     """Put our classes in the place of torch.optim's of the same names, until `undo()` or the end of a `with` block.
 
     Code that looks classes up as `torch.optim.Adam` gets ours; names imported before the patch stay as they are.

@@ -119,15 +119,6 @@ def _sparse_adam(group: Settings) -> Choice:
     return ROLL["Adam"], {"compat": "folded"}, "decoupled"
 
 
-def of_rule(rule: Rule) -> Host:
-    """The host of a member that torch has not, or of a user's rule: options and decay stand in the group."""
-
-    def choose(group: Settings) -> Choice:
-        return rule, {n: group[n] for n in rule.options}, group["decay"]
-
-    return Host(choose, {n: key for n, key in MOMENTS.items() if any(s.name == n for s in rule.slots)})
-
-
 MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "x": "max_exp_avg_sq"}
 
 HOSTS: dict[str, Host] = {
@@ -146,3 +137,29 @@ HOSTS: dict[str, Host] = {
     "SparseAdamW": Host(_sparse_adam, MOMENTS, integer=True, rows=True, sparse="rows"),
 }
 """Classes that torch.optim has too, and SparseAdamW, which it lacks."""
+
+FURTHER: dict[str, Mapping[str, str]] = {
+    "Momentum": {"v": "momentum_buffer"},
+    "Nesterov": {"v": "momentum_buffer"},
+    "AMSGrad": MOMENTS,
+    "AdaBelief": {"m": "exp_avg", "s": "exp_avg_var"},
+    "Yogi": MOMENTS,
+    "Lion": {"m": "exp_avg"},
+    "Adan": {"m": "exp_avg", "v": "exp_avg_diff", "n": "exp_avg_sq", "g_prev": "previous_grad"},
+    "ADOPT": MOMENTS,
+    "AdEMAMix": {"m": "exp_avg", "s": "exp_avg_slow", "v": "exp_avg_sq"},
+}
+"""State keys of members that torch has not, as their authors' torch code names them."""
+
+
+def of_rule(rule: Rule) -> Host:
+    """The host of a member that torch has not, or of a user's rule: options and decay stand in the group."""
+
+    def choose(group: Settings) -> Choice:
+        return rule, {n: group[n] for n in rule.options}, group["decay"]
+
+    member = ROLL.get(rule.name)
+    if member is None or member.function is not rule.function:
+        return Host(choose)
+    base = rule.name.removesuffix("W")
+    return Host(choose, HOSTS[base].keys if base in HOSTS else FURTHER[base])

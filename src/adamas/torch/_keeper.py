@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
@@ -40,7 +40,7 @@ class Keeper:
         for name in sorted(places, key=_order(member)):
             key, place = keys[places[name]], places[name]
             held = member.state.get(key)
-            if usable(held, member.parameter) and fits(held, member.parameter, like):
+            if usable(held) and fits(held, member.parameter, like):
                 continue
             kind = _format(held, row)
             start = 0.0 if held is not None else group.start(resolved.slots[place].start)
@@ -57,7 +57,7 @@ def _order(member: Member) -> Any:
     return lambda name: order.index(name) if name in order else 0
 
 
-def usable(held: Any, parameter: torch.Tensor) -> bool:
+def usable(held: Any) -> TypeGuard[torch.Tensor]:
     """Whether state can be used where it lies."""
     return isinstance(held, torch.Tensor) and is_native(held) and format_of(held) is not None
 
@@ -126,7 +126,8 @@ def history(member: Member) -> tuple[float, ...]:
     else:
         t = float(any(state.get(key) is not None for key in member.slots))
     values = [state.get(key) for key in member.scalar_keys]
-    return (t, *map(float, values)) if None not in values else (t,)
+    found = [float(value) for value in values if value is not None]
+    return (t, *found) if len(found) == len(values) else (t,)
 
 
 def note(member: Member, group: Group) -> None:
@@ -138,4 +139,3 @@ def note(member: Member, group: Group) -> None:
         state["step"].fill_(group.t)
     for slot in group.form.resolved.scalar_slots:
         state[host.key(slot.name)].fill_(group.scalar_state[slot.name])
-

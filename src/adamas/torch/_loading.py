@@ -33,7 +33,11 @@ def _unboxed(value: Any, parameter: Any, key: Any, copy: bool) -> Any:
         own = isinstance(parameter, torch.Tensor) and key != "step" and tensor.dim() > 0
         device = parameter.device if own else torch.device("cpu")
         moved = tensor.to(device)
-        return moved.clone(memory_format=torch.preserve_format) if copy and moved.data_ptr() == tensor.data_ptr() else moved
+        return (
+            moved.clone(memory_format=torch.preserve_format)
+            if copy and moved.data_ptr() == tensor.data_ptr()
+            else moved
+        )
     if isinstance(value, dict):
         return {k: _unboxed(one, parameter, k, copy) for k, one in value.items()}
     return [_unboxed(one, parameter, key, copy) for one in value] if isinstance(value, list) else value
@@ -100,7 +104,9 @@ def _places(state_dict: Mapping[str, Any], what: str) -> dict[str, tuple[int, An
     places = {}
     for k, group in enumerate(state_dict["param_groups"]):
         if "param_names" not in group:
-            raise ValueError(f"{what} has no param_names; build optimizers from model.named_parameters() to match names.")
+            raise ValueError(
+                f"{what} has no param_names; build optimizers from model.named_parameters() to match names."
+            )
         for name, place in zip(group["param_names"], group["params"], strict=True):
             places[name] = (k, place)
     return places

@@ -352,7 +352,7 @@ def layout_known() -> bool:
     """Whether tensors on this interpreter have the layout that `NativeLook` reads."""
     if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return False
-    if torch.Tensor.__basicsize__ < HEAD + 8 or torch.Tensor.__base__.__name__ not in ("TensorBase", "_TensorBase"):
+    if torch.Tensor.__basicsize__ < HEAD + 8 or len(torch.Tensor.__mro__) != 3:
         return False
     return all(_verify())
 

@@ -76,11 +76,12 @@ class OperationsPlan:
         self.engine, self.members = engine, members
         self.values: list[dict[str, Any]] = []
 
-    def scalars(self, inputs: Sequence[tuple[float, ...]]) -> list[dict[str, float]]:
+    def scalars(self) -> list[dict[str, float]]:
         out = []
         self.values = []
         mine = {member.group for member in self.members}
-        for k, (group, values) in enumerate(zip(self.engine.groups, inputs, strict=True)):
+        for k, group in enumerate(self.engine.groups):
+            values = self.engine.inputs(group)
             self.values.append(dict(zip(scalar_inputs(group.form.resolved), values, strict=True)))
             try:
                 slots = _scalar_part(group.form)(*values)[1] if k in mine else ()
@@ -91,7 +92,7 @@ class OperationsPlan:
                 raise scalar_error(group, error) from error
         return out
 
-    def survey(self, inputs: Sequence[tuple[float, ...]], clips: bool) -> list[Sum]:
+    def survey(self, clips: bool) -> list[Sum]:
         scale, clip_value = self.engine.around.numbers
         out = []
         for member in self.members:
@@ -132,7 +133,9 @@ class OperationsPlan:
         _put(p, new["p"])
         for name, key in keys.items():
             _put(member.state[key], new[name])
-        return not bool(torch.isfinite(x["g"]).all())
+        return p.device.type == "cpu" and not bool(
+            torch.isfinite(x["g"]).all()
+        )  # elsewhere it would wait for the device
 
 
 def _place(member: Member, name: str) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
+from torch._compile import _disable_dynamo
 from torch.optim import optimizer as host_module
 
 from .._arguments import choice, limit
@@ -57,7 +58,7 @@ class FusedOptimizer(torch.optim.Optimizer):
         return self.state
 
     # -- the step -----------------------------------------------------------------------------------------
-    @torch._disable_dynamo
+    @_disable_dynamo
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update all parameters that have a gradient, in place.
 
@@ -134,7 +135,7 @@ class FusedOptimizer(torch.optim.Optimizer):
         return dict(self._driver.engine.counters)
 
     # -- saving and loading -------------------------------------------------------------------------------
-    @torch._disable_dynamo
+    @_disable_dynamo
     def state_dict(self) -> dict[str, Any]:
         """As torch's: loads into torch.optim's class of the same name, and back, bit for bit."""
         saved = super().state_dict()
@@ -144,7 +145,7 @@ class FusedOptimizer(torch.optim.Optimizer):
                 entries[key] = dict(entry)
         return saved
 
-    @torch._disable_dynamo
+    @_disable_dynamo
     def load_state_dict(
         self, state_dict: Mapping[str, Any], *, copy: bool = True, by_name: bool = False, strict: bool = True
     ) -> None:
@@ -179,5 +180,3 @@ class FusedOptimizer(torch.optim.Optimizer):
         if "_driver" not in self.__dict__:
             self._set_extras(self.__dict__.get("_extras") or {"clip_norm": None, "nonfinite": "propagate"})
         self.state = State(self.state.items())
-
-

@@ -83,7 +83,7 @@ class State(defaultdict[Any, Any]):
             self[parameter] = default
         return self[parameter]
 
-    def __ior__(self, other: Any) -> State:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> State:  # type: ignore[misc]
         self.update(other)
         return self
 
@@ -94,7 +94,8 @@ class State(defaultdict[Any, Any]):
         """A plain defaultdict."""
         return defaultdict(dict, self)
 
-    __copy__ = copy
+    def __copy__(self) -> State:
+        return self.copy()  # type: ignore[return-value]
 
 
 for _name in CHANGES:

@@ -2,11 +2,11 @@
 
 What "equal" may mean is measured, not chosen. Rounding acts as if it nudged parameters by an ulp, so the yardstick is
 torch against itself: from weights moved by one ulp (three times, each weight up or down at random), and by its own
-fused kernel. Ours is one more such twin. `DEVIATION` times the largest deviation of the four up to a step bounds ours
-there: 4, since for the largest of five alike to exceed the largest of the other four by so much takes a heavier tail
-than any of the twins shows (they lie within a factor of 3 of each other; ours is measured at 0.9 to 2.0 times the
-four). A loss is itself a rounded float32 mean, so a floor of four ulps of it is added: the twins may agree by chance in
-the first steps. The same bound refuses torch with eps = 1e-7 for 1e-8.
+fused kernel. Ours is one more such twin. The largest deviation of the four up to a step, and an ulp of the loss itself
+(a float32 mean; the first steps may agree by chance), make the scale of the noise there. Held to the scale of the other
+three, a twin's deviation reaches 0.5 to 1.5 times it over these programs, here and at full length, and ours 0.5 to 1.0
+times that of the four; `DEVIATION` leaves a factor between two and three for other machines. Torch with eps = 1e-7 for
+1e-8 reaches 25 to 150 times, which the bound must refuse.
 
 Sums in torch are rounded as its number of threads has it: one here. No other nondeterminism of torch was met on CPU.
 """
@@ -34,7 +34,7 @@ sys.path.insert(0, str(EXAMPLES))
 from torch_common import Run, digest, restore, snapshot, train  # noqa: E402
 
 OURS = os.environ.get("OPT", "adamas.torch")
-STEPS = {"torch_digits_cnn": 400, "torch_small_gpt": 100, "torch_recommender": 1500}  # defaults, but for the GPT's 600
+STEPS = {"torch_digits_cnn": 150, "torch_small_gpt": 60, "torch_recommender": 600}  # of 400, 600 and 1500: for time
 DEVIATION, ULP = 4.0, 2.0**-23
 TWINS = ("nudged 0", "nudged 1", "nudged 2", "fused")
 programs = pytest.mark.parametrize("program", STEPS)
@@ -90,24 +90,24 @@ def trained(program: str, variant: str) -> tuple[Run, dict[str, Any]]:
     return run, train(run, settings(program, STEPS[program]))
 
 
-def excess(program: str, losses: list[float]) -> float:
-    """The largest ratio of a deviation from torch's losses to its bound; at most 1 is within float noise."""
+def deviation(program: str, losses: list[float]) -> float:
+    """The largest ratio of a deviation from torch's losses to the scale of the noise."""
     reference = np.array(trained(program, "torch.optim")[1]["losses"])
     away = [np.abs(trained(program, twin)[1]["losses"] - reference) for twin in TWINS]
-    bound = DEVIATION * (np.maximum.accumulate(np.max(away, axis=0)) + ULP * np.abs(reference))
-    return float(np.max(np.abs(losses - reference) / bound))
+    noise = np.maximum.accumulate(np.max(away, axis=0)) + ULP * np.abs(reference)
+    return float(np.max(np.abs(losses - reference) / noise))
 
 
 @programs
 def test_losses_equal_torchs(program: str) -> None:
     losses = trained(program, OURS)[1]["losses"]
     assert len(losses) == STEPS[program]
-    assert excess(program, losses) <= 1.0
+    assert deviation(program, losses) <= DEVIATION
 
 
 @programs
 def test_the_bound_sees_one_digit_of_eps(program: str) -> None:
-    assert excess(program, trained(program, "eps")[1]["losses"]) > 2.0
+    assert deviation(program, trained(program, "eps")[1]["losses"]) > 2 * DEVIATION
 
 
 @programs
@@ -117,17 +117,17 @@ def test_quality_equals_torchs(program: str) -> None:
     one_image = 1.0 / 360.0  # accuracy is a count, and goes by whole images
     for name, expected in reference.items():
         away = max(abs(trained(program, twin)[1]["quality"][name] - expected) for twin in TWINS)
-        floor = one_image if name == "accuracy" else DEVIATION * ULP * expected
-        assert abs(found[name] - expected) <= DEVIATION * away + floor * (1 + 1e-9), name
+        floor = one_image * 1.001 if name == "accuracy" else DEVIATION * ULP * expected
+        assert abs(found[name] - expected) <= DEVIATION * away + floor, name
 
 
 def test_the_programs_learn() -> None:
-    """Digits over 97 %; the GPT, after a sixth of its run, clearly under the entropy of single letters; the
+    """Digits over 97 %; the GPT, after a tenth of its run, clearly under the entropy of single letters; the
     recommender at the noise and at most sqrt(1 + parameters / ratings) above it, as a least-squares fit would be."""
     if importlib.util.find_spec("sklearn"):
         assert trained("torch_digits_cnn", OURS)[1]["quality"]["accuracy"] > 0.97
     gpt = trained("torch_small_gpt", OURS)[1]["quality"]
-    assert gpt["test_loss"] < gpt["unigram_entropy"] - 0.5
+    assert gpt["test_loss"] < gpt["unigram_entropy"] - 0.4
     run, result = trained("torch_recommender", OURS)
     parameters, ratings = sum(p.numel() for p in run.parts["model"].parameters()), run.parts["batches"].rows
     least = result["quality"]["noise"]
@@ -139,17 +139,18 @@ def test_a_killed_run_resumes_with_the_same_bits(program: str, tmp_path: Path) -
     """Killed in the middle, with steps done since the last save; the process that resumes has the digest and the
     losses of this one, which is never killed."""
     steps, every, kill_at = 30, 8, 21
-    run = build(program, OURS, steps)
-    expected = train(run, settings(program, steps))
     checkpoint = tmp_path / "state.pt"
     command = [sys.executable, "-W", "error", str(EXAMPLES / f"{program}.py"), "--optim", OURS, "--json"]
     command += ["--steps", str(steps), "--every", str(every), "--checkpoint", str(checkpoint), "--resume"]
 
-    killed = subprocess.run([*command, "--kill-at", str(kill_at)], capture_output=True, text=True, check=False)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, "--kill-at", str(kill_at)], **pipes) as killed:
+        expected = train(build(program, OURS, steps), settings(program, steps))  # meanwhile
+        said, error = killed.communicate()
     assert killed.returncode != 0
-    assert killed.stderr == ""
-    assert "step    16" in killed.stdout
-    assert "digest" not in killed.stdout
+    assert error == ""
+    assert "step    16" in said
+    assert "digest" not in said
     assert len(torch.load(checkpoint, weights_only=True)["losses"]) == kill_at // every * every
 
     resumed = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -172,7 +173,7 @@ def test_a_checkpoint_changes_hands(program: str, ours_first: bool, tmp_path: Pa
     run = build(program, second, steps)
     losses = restore(run, settings(program, steps), tmp_path / "state.pt")
     losses += [run.step().item() for _ in range(steps - len(losses))]
-    assert excess(program, losses) <= 1.0
+    assert deviation(program, losses) <= DEVIATION
 
 
 def test_each_program_does_what_it_is_here_for() -> None:

@@ -163,6 +163,21 @@ def put_real(typingctx: Any, address: Any, value: Any) -> Any:
 
 
 @intrinsic
+def power(typingctx: Any, base: Any, exponent: Any) -> Any:
+    """The C library's `pow`, never rewritten by the compiler."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        function = builder.module.globals.get("pow")
+        if function is None:
+            function = ir.Function(builder.module, ir.FunctionType(double, [double, double]), "pow")
+            function.attributes.add("nobuiltin")
+        return builder.call(function, args)
+
+    return types.float64(types.float64, types.float64), codegen
+
+
+@intrinsic
 def fetch_add(typingctx: Any, address: Any, value: Any) -> Any:
     """Atomically add; returns the value before."""
 

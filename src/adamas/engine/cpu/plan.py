@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine import ARITHMETIC, Engine, scalar_error
+from ..engine import ARITHMETIC, Engine, Form, scalar_error
 from ..plan import Row
 from ..storage import FORMATS
 from ..survey import Sum
-from .segment import Inputs, Segment, scalar_function
+from .batch import MIN_GROUPS, Batch
+from .segment import Segment, scalar_function
 
 ORDER = {name: place for place, name in enumerate(FORMATS)}
 
@@ -39,32 +40,54 @@ class CpuPlan:
         for segment in self.segments:
             for place, index in enumerate(segment.used):
                 self.homes[index].append((segment, place))
+        self.batches: list[Batch] | None = None
 
     def gradient_words(self) -> list[int]:
         """Addresses of the words that hold the rows' gradients' addresses."""
         targets = {k: s.list.rows[j, 2:].ctypes.data for s in self.segments for j, k in enumerate(s.places)}
         return [targets[k] for k in range(len(self.rows))]
 
-    def scalars(self, inputs: Inputs) -> list[dict[str, float]]:
-        known: dict[Any, tuple[tuple[float, ...], tuple[float, ...]]] = {}
+    def scalars(self) -> list[dict[str, float]]:
+        if len(self.homes) >= MIN_GROUPS:
+            found = self._batched()
+            if found is not None:
+                return found
         out = []
-        for group, homes, values in zip(self.engine.groups, self.homes, inputs, strict=True):
+        for group, homes in zip(self.engine.groups, self.homes, strict=True):
             if not homes:
                 out.append(group.scalar_state)
                 continue
             try:
                 part = scalar_function(homes[0][0].generated.scalars)
-                found = known.get((part, values))  # groups of equal settings are many
-                if found is None:
-                    found = known[part, values] = part(*values)
+                hoisted, slots = part(*self.engine.inputs(group))
                 for segment, place in homes:
-                    segment.set_scalars(place, found[0])
-                out.append(dict(zip(group.scalar_state, map(float, found[1]), strict=True)))
+                    segment.set_scalars(place, hoisted)
+                out.append(dict(zip(group.scalar_state, map(float, slots), strict=True)))
             except ARITHMETIC as error:
                 raise scalar_error(group, error) from error
         return out
 
-    def survey(self, inputs: Inputs, clips: bool) -> list[Sum]:
+    def _batched(self) -> list[dict[str, float]] | None:
+        """All groups by compiled code; None if a value is not finite."""
+        if self.batches is None:
+            forms: dict[Form, list[int]] = {}
+            for k, (group, homes) in enumerate(zip(self.engine.groups, self.homes, strict=True)):
+                if homes:
+                    forms.setdefault(group.form, []).append(k)
+            self.batches = [
+                Batch(self.engine, indices, [self.homes[k] for k in indices], self.homes[indices[0]][0][0].generated)
+                for indices in forms.values()
+            ]
+        out = [group.scalar_state for group in self.engine.groups]
+        for batch in self.batches:
+            found = batch.scalars()
+            if found is None:
+                return None
+            for k, new in zip(batch.indices, found, strict=True):
+                out[k] = new
+        return out
+
+    def survey(self, clips: bool) -> list[Sum]:
         self._gather()
         per_row = self.engine.around.clip_tensor_norm is not None
         parts = [(s, s.sums(per_row, clips)) for s in self.segments]

@@ -24,8 +24,6 @@ from .worklist import WorkList
 COEFFICIENT, KEEP_SCALE = (k - len(ROW_SCALARS) for k in range(len(ROW_SCALARS)))  # from the end of a row
 SURVEY_ROW = 5  # group, unused, address of g, shift of exponents, whether sums are wanted
 
-Inputs = Sequence[tuple[float, ...]]
-
 
 @cache
 def kernels(resolved: Resolved, shape: Shape, formats: tuple[str, ...]) -> tuple[dict[str, Kernel], Generated]:
