@@ -40,7 +40,7 @@ def read_ratings(path: Path) -> tuple[Tensor, Tensor, Tensor]:
     """Users and items, numbered by first appearance, and ratings of a CSV file.
 
     Raises:
-        ValueError: A line is not user,item,rating.
+        ValueError: A line is not user,item,rating, or there is none.
     """
     numbers: tuple[dict[str, int], dict[str, int]] = ({}, {})
     found: list[tuple[int, int, float]] = []
@@ -54,6 +54,8 @@ def read_ratings(path: Path) -> tuple[Tensor, Tensor, Tensor]:
                 raise ValueError(f"{path}, line {line}: expected user,item,rating, not {','.join(row)!r}") from None
             ids = (known.setdefault(name, len(known)) for known, name in zip(numbers, (user, item)))
             found.append((*ids, rating))
+    if not found:
+        raise ValueError(f"{path} has no ratings")
     users, items, ratings = zip(*found)
     return torch.tensor(users), torch.tensor(items), torch.tensor(ratings, dtype=torch.float32)
 

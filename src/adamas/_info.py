@@ -26,7 +26,11 @@ def get_num_threads() -> int:
 
 
 def info() -> dict[str, Any]:
-    """Versions, processor, threads, back end and cache, for reports and benchmark rows."""
+    """Versions, processor, threads, back end and cache, for reports and benchmark rows.
+
+    `fast_argument_check` and `torch_fast_look` (None until `adamas.torch` is imported) say whether arrays and tensors
+    are looked at in one compiled call; otherwise each step asks them one by one.
+    """
     import llvmlite.binding as llvm
 
     packages = {}
@@ -38,6 +42,9 @@ def info() -> dict[str, Any]:
     features = [n for n, on in llvm.get_host_cpu_features().items() if on]
     widest = "avx512f" if "avx512f" in features else "avx2" if "avx2" in features else "baseline"
     folder = cache.folder()
+    torch_look = None
+    if "torch" in sys.modules and "adamas.torch" in sys.modules:
+        torch_look = sys.modules["adamas.torch"].looks_fast()
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -48,6 +55,7 @@ def info() -> dict[str, Any]:
         "threads": get_num_threads(),
         "backend": "cpu",
         "fast_argument_check": peek.available(),
+        "torch_fast_look": torch_look,
         "cache_folder": str(folder),
         "cached_kernels": len(list(folder.glob("adamas_*.py"))),
         "versions": packages,

@@ -15,8 +15,11 @@ from .table import print_lines, print_table
 
 
 @click.command(epilog="\b\nExamples:\n  adamas bench\n  adamas bench --only cache --only two\n"
-               "  adamas bench --only user-rule --rule my_rules.py:my_rule --json")  # fmt: skip
-@click.option("--only", multiple=True, metavar="RACE", help="Run this race only; may be repeated.")
+               "  adamas bench --only user-rule --rule my_rules.py:my_rule --json\n"
+               "  adamas bench torch --only train-30k --repeats 5")  # fmt: skip
+@click.argument("suite", type=click.Choice(("engine", "torch")), default="engine")
+@click.option("--only", "--case", multiple=True, metavar="RACE", help="Run this race only; may be repeated.")
+@click.option("--repeats", type=click.IntRange(1), metavar="NUMBER", help="Turns of each contestant in a race.")
 @click.option("--rule", "rule_path", metavar="FILE:NAME", help="A rule of yours for the race `user-rule`.")
 @click.option("--quick", is_flag=True, help="Small arrays and few turns: shows that it runs, not how fast.")
 @click.option("--fail-under", is_flag=True, help="Exit with 1 if a bar is missed.")
@@ -24,24 +27,32 @@ from .table import print_lines, print_table
 @quiet_option
 @exits
 def bench(
-    only: tuple[str, ...], rule_path: str | None, quick: bool, fail_under: bool, as_json: bool, quiet: bool
-) -> None:
-    """Measure the engine beside its peers, as ratios within one run.
+    suite: str, only: tuple[str, ...], repeats: int | None, rule_path: str | None, quick: bool, fail_under: bool,
+    as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Measure the engine, or the PyTorch front end, beside their peers, as ratios within one run.
 
-    Contestants take turns; times are medians. torch takes part if it is installed. Ratio = peer's time / ours.
+    engine (the default): kernels and the NumPy front end; torch takes part if it is installed.
+    torch: whole training iterations and steps of adamas.torch beside torch.optim.
+
+    Contestants take turns; times are medians. Ratio = peer's time / ours.
 
     Exit code: 0; 1 if a contestant did not step, or with --fail-under if a bar is missed; 2 for wrong usage.
     """
     from . import benchmark
-    from .errors import LabError
+    from .bench_process import Job
+    from .errors import InputError, LabError
+
+    if rule_path and suite != "engine":
+        raise InputError("--rule is for the race `user-rule` of `adamas bench`; leave out `torch`.")
 
     def tell(text: str) -> None:
         if not quiet:
             print(text, file=sys.stderr, flush=True)
 
-    rows = benchmark.run(only, rule_path or "", quick, tell)
+    rows = benchmark.run(Job(suite, "", rule_path or "", quick, repeats), only, tell)
     if as_json:
-        print_json({"machine": adamas.info(), "quick": quick, "rows": rows})
+        print_json({"machine": adamas.info(), "suite": suite, "quick": quick, "repeats": repeats, "rows": rows})
     else:
         print_table("", ("race", "elements", "ours", "us", "peer", "us", "ratio", "quartiles", "bar", "met"),
                     [_cells(row) for row in rows], left=(0, 2, 4))  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -26,16 +26,20 @@ class Contestant:
 
     Attributes:
         name: for the table.
-        step: does one step.
-        probe: a parameter's first element, which every step must change.
+        step: does one step, or a whole training iteration.
+        probe: a number, or one for each parameter, that every step must change.
+        moved: how far the first step carried some elements; contestants of a race that have it must agree.
+        inside: seconds of the optimizer's step within each call, if a call is more than that.
     """
 
     name: str
     step: Callable[[], Any]
-    probe: Callable[[], float]
+    probe: Callable[[], float | NDArray[np.float64]]
+    moved: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    inside: list[float] = field(default_factory=list)
 
 
-def _arrays(shapes: Shapes, seed: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+def arrays(shapes: Shapes, seed: int = 0) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
     """Parameters and gradients; memory is touched, values are cheap to make."""
     rng = np.random.default_rng(seed)
     parameters, gradients = [], []
@@ -48,7 +52,7 @@ def _arrays(shapes: Shapes, seed: int = 0) -> tuple[list[NDArray[np.float32]], l
 
 def numpy_step(shapes: Shapes, cls: type[Optimizer] = adamas.Adam, name: str = "adamas") -> Contestant:
     """The NumPy front end: `opt.step(params, grads)` on a list of arrays."""
-    parameters, gradients = _arrays(shapes)
+    parameters, gradients = arrays(shapes)
     opt = cls()
     p, g = (parameters[0], gradients[0]) if len(shapes) == 1 else (parameters, gradients)
     opt.step(p, g)
@@ -57,7 +61,7 @@ def numpy_step(shapes: Shapes, cls: type[Optimizer] = adamas.Adam, name: str = "
 
 def kernel_step(shapes: Shapes) -> Contestant:
     """The kernel alone over a ready pointer table."""
-    parameters, gradients = _arrays(shapes)
+    parameters, gradients = arrays(shapes)
     opt = adamas.Adam()
     opt.step(parameters, gradients)
     plan = opt._engine.plan
@@ -74,7 +78,7 @@ def torch_step(shapes: Shapes, fused: bool) -> Contestant:
     import torch
 
     torch.set_num_threads(adamas.get_num_threads())
-    values, gradients = _arrays(shapes)
+    values, gradients = arrays(shapes)
     parameters = [torch.from_numpy(v).requires_grad_() for v in values]
     for p, g in zip(parameters, gradients, strict=True):
         p.grad = torch.from_numpy(g)
@@ -90,7 +94,7 @@ def has_torch() -> bool:
 
 def tutorial_step(shapes: Shapes) -> Contestant:
     """The tutorials' loop: Adam's formula as NumPy executes it, operation by operation, on whole arrays."""
-    (p,), (g,) = _arrays(shapes)
+    (p,), (g,) = arrays(shapes)
     formula = bind(adamas.Adam.rule.function, primitives(p.dtype))
     held: dict[str, Any] = {"p": p, "m": np.zeros_like(p), "v": np.zeros_like(p), "t": 0}
 
@@ -104,7 +108,7 @@ def tutorial_step(shapes: Shapes) -> Contestant:
 
 def copy_step(shapes: Shapes) -> Contestant:
     """A kernel that touches the same bytes and computes next to nothing: reads four arrays, writes three."""
-    (p,), (g,) = _arrays(shapes)
+    (p,), (g,) = arrays(shapes)
     m, v = np.zeros_like(p), np.zeros_like(p)
     threads = adamas.get_num_threads()
     pool = ThreadPoolExecutor(threads)
@@ -151,3 +155,15 @@ def resnet50() -> Shapes:
                 shapes += [(4 * width, inward, 1, 1), (4 * width,), (4 * width,)]
             inward = 4 * width
     return (*shapes, (1000, 2048), (1000,))
+
+
+def vit_tiny() -> Shapes:
+    """Parameter shapes of ViT-Ti/16 at 224 pixels: class token, positions, patches, 12 blocks, norm, head."""
+    norm: Shapes = ((192,), (192,))
+    block: Shapes = (*norm, (576, 192), (576,), (192, 192), (192,), *norm, (768, 192), (768,), (192, 768), (192,))
+    return ((1, 1, 192), (1, 197, 192), (192, 3, 16, 16), (192,), *block * 12, *norm, (1000, 192), (1000,))
+
+
+def mlp(*widths: int) -> Shapes:
+    """Parameter shapes of linear layers, weight and bias of each, as torch has them."""
+    return tuple(shape for inward, outward in pairwise(widths) for shape in ((outward, inward), (outward,)))

@@ -1,6 +1,6 @@
 """One race in a process of its own, so that none meets the memory and the threads that another has left.
 
-Usage: python -m adamas.lab.bench_process RACE RULE QUICK (RULE: FILE:NAME or empty; QUICK: 0 or 1)
+Usage: python -m adamas.lab.bench_process JOB (a `Job` as JSON)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import adamas
@@ -17,20 +17,40 @@ import adamas
 from .errors import LabError
 
 
-def rows_of(race: str, rule_path: str, quick: bool) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Job:
+    """What a process is to measure.
+
+    Attributes:
+        suite: "engine" or "torch".
+        race: name of one of its races.
+        rule_path: FILE:NAME of a user's rule, or empty.
+        quick: small arrays and few turns.
+        repeats: turns of each contestant; None for as many as the race has by itself.
+    """
+
+    suite: str = "engine"
+    race: str = ""
+    rule_path: str = ""
+    quick: bool = False
+    repeats: int | None = None
+
+
+def rows_of(job: Job) -> list[dict[str, Any]]:
     """Run a race in a fresh process and return its rows.
 
     Raises:
         LabError: the race failed; the text is its last line.
     """
     done = subprocess.run(
-        [sys.executable, "-m", __name__, race, rule_path, str(int(quick))],
+        [sys.executable, "-m", __name__, json.dumps(asdict(job))],
         capture_output=True,
         text=True,
         env={**os.environ, "ADAMAS_NUM_THREADS": str(adamas.get_num_threads())},
     )
     if done.returncode:
-        raise LabError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{race}: the process failed.")
+        said = done.stderr.strip().splitlines()
+        raise LabError(said[-1] if said else f"{job.race}: the process failed.")
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows
 
@@ -50,12 +70,12 @@ def user_class(rule_path: str) -> type[adamas.Optimizer]:
 
 def main() -> None:
     """Entry point of the process."""
-    from .benchmark import cases, run_case
+    from .benchmark import run_case, suite
 
-    race, rule_path, quick = sys.argv[1], sys.argv[2], sys.argv[3] == "1"
-    (case,) = [c for c in cases(user_class(rule_path), quick) if c.name == race]
+    job = Job(**json.loads(sys.argv[1]))
+    (case,) = [c for c in suite(job.suite, user_class(job.rule_path), job.quick) if c.name == job.race]
     try:
-        rows = run_case(case)
+        rows = run_case(case if job.repeats is None else replace(case, turns=job.repeats))
     except LabError as error:
         sys.exit(str(error))
     json.dump([asdict(row) for row in rows], sys.stdout)

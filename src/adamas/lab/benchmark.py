@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,14 @@ from .bench_peers import (
     torch_step,
     tutorial_step,
 )  # fmt: skip
-from .bench_process import rows_of, user_class
+from .bench_process import Job, rows_of, user_class
 from .bench_start import first_use
 from .errors import InputError, LabError
 
 SAME_TRAFFIC = {0: "SGD", 1: "Momentum", 2: "Adam", 3: "AMSGrad", 4: "Adan"}  # by number of state arrays
 SETTLE = 0.05  # seconds before a turn: threads of the contestant before spin for some milliseconds after their work
+STEP = ": step in it"  # added to a name where only the optimizer's part of a training iteration is meant
+ALIKE = 1e-2  # a thousand times the rounding of a step; any other formula or setting differs by more
 WARM = 3  # first calls of a turn are not counted: they meet another contestant's caches
 
 
@@ -115,11 +117,6 @@ def cases(user: type[Optimizer], quick: bool) -> list[Case]:
 FIRST_USE, FIRST_USE_LIMIT_US = "first-use", 1e6
 
 
-def names() -> list[str]:
-    """Names of all races."""
-    return [*(case.name for case in cases(adamas.Adam, quick=True)), FIRST_USE]
-
-
 def run_first_use(turns: int) -> Row:
     """The first step in a fresh process, beside a process that only imports NumPy."""
     with_step, without = (seconds * 1e6 for seconds in first_use(turns))
@@ -142,45 +139,60 @@ def run_first_use(turns: int) -> Row:
 
 
 def run_case(case: Case) -> list[Row]:
-    """Run one race.
+    """Run one race. Contestants take turns, and the order of the turns is reversed each time.
 
     Raises:
-        LabError: a contestant's steps did not change its parameters.
+        LabError: a contestant's steps did not change its parameters, or not as another's.
     """
     peers = [(maker, bars) for maker, bars in case.peers if has_torch() or maker not in (_fused, _default)]
     ours = [maker(case.shapes) for maker in case.ours]
     others = [maker(case.shapes) for maker, _ in peers]
-    before = [one.probe() for one in (*ours, *others)]
-    times = {id(one): _turns(case) for one in (*ours, *others)}
+    everyone = (*ours, *others)
+    before = [one.probe() for one in everyone]
+    times = {id(one): np.zeros((2, case.turns)) for one in everyone}
     for turn in range(case.turns):
-        for one in (*ours, *others):
-            times[id(one)][turn] = _turn(one, case.calls)
-    for one, probe in zip((*ours, *others), before, strict=True):
-        if one.probe() == probe or not np.isfinite(one.probe()):
-            raise LabError(f"{case.name}: the steps of {one.name!r} did not change its parameters; no figure is given.")
+        for one in everyone[:: -1 if turn % 2 else 1]:
+            times[id(one)][:, turn] = _turn(one, case.calls)
+    _check(case, everyone, before)
     rows = []
     elements = sum(int(np.prod(shape)) for shape in case.shapes)
     for k, mine in enumerate(ours):
+        whole, inside = times[id(mine)]
         if not others:
-            rows.append(_row(case, elements, mine.name, "", times[id(mine)], None, None))
+            rows.append(_row(case, elements, mine.name, "", whole, None, None))
         for other, (_, bars) in zip(others, peers, strict=True):
-            rows.append(_row(case, elements, mine.name, other.name, times[id(mine)], times[id(other)], bars[k]))
+            rows.append(_row(case, elements, mine.name, other.name, whole, times[id(other)][0], bars[k]))
+        for other in others:
+            if mine.inside and other.inside:
+                names = f"{mine.name}{STEP}", f"{other.name}{STEP}"
+                rows.append(_row(case, elements, *names, inside, times[id(other)][1], None))
     return rows
 
 
-def _turns(case: Case) -> Any:
-    return np.zeros(case.turns)
-
-
-def _turn(one: Contestant, calls: int) -> float:
-    """Median seconds of a call within one turn."""
+def _turn(one: Contestant, calls: int) -> tuple[float, float]:
+    """Median seconds of a call within one turn, and of the optimizer's step inside it."""
     time.sleep(SETTLE)
     seconds = []
+    one.inside.clear()
     for _ in range(WARM + calls):
         begin = time.perf_counter()
         one.step()
         seconds.append(time.perf_counter() - begin)
-    return float(np.median(seconds[WARM:]))
+    inside = float(np.median(one.inside[WARM:])) if one.inside else float("nan")
+    return float(np.median(seconds[WARM:])), inside
+
+
+def _check(case: Case, everyone: Sequence[Contestant], before: Sequence[Any]) -> None:
+    """A figure is given only if all contestants did their work."""
+    for one, start in zip(everyone, before, strict=True):
+        now = one.probe()
+        if np.any(now == start) or not np.all(np.isfinite(now)):
+            raise LabError(f"{case.name}: the steps of {one.name!r} did not change its parameters; no figure is given.")
+    known = [one for one in everyone if one.moved.size]
+    for other in known[1:]:
+        far = np.abs(known[0].moved).max()
+        if not np.allclose(other.moved, known[0].moved, rtol=ALIKE, atol=ALIKE / 10 * far):
+            raise LabError(f"{case.name}: {known[0].name!r} and {other.name!r} do different steps; no figure is given.")
 
 
 def _row(case: Case, elements: int, ours: str, peer: str, mine: Any, other: Any, bar: float | None) -> Row:
@@ -197,27 +209,44 @@ def _row(case: Case, elements: int, ours: str, peer: str, mine: Any, other: Any,
     return Row(case.name, case.what, elements, ours, peer, time_us, peer_us, ratio, low, high, bar, met)
 
 
-def run(only: Sequence[str], rule_path: str, quick: bool, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+def suite(name: str, user: type[Optimizer], quick: bool) -> list[Case]:
+    """The races of a suite: "engine" or "torch"."""
+    if name == "torch":
+        from . import bench_torch  # it stands on this module
+
+        return bench_torch.cases(quick)
+    return cases(user, quick)
+
+
+def run(job: Job, only: Sequence[str], tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """Run races by name (all if none is named), each in its own process; `tell` hears of each before it starts.
 
+    Args:
+        job: what is common to the races; its `race` is not read.
+        only: names of races.
+        tell: takes a line.
+
     Raises:
-        InputError: no such race, file or rule.
+        InputError: no such race, file or rule; torch is missing.
         LabError: a race failed.
     """
     try:
-        user = user_class(rule_path)
+        user = user_class(job.rule_path)
     except ValueError as error:
         raise InputError(str(error)) from error
-    known = names()
+    if job.suite == "torch" and not has_torch():
+        raise InputError("torch is not installed, and every race here is beside it (pip install torch).")
+    races = suite(job.suite, user, job.quick)
+    known = [case.name for case in races] + [FIRST_USE] * (job.suite == "engine")
     wrong = [name for name in only if name not in known]
     if wrong:
         raise InputError(f"no race is called {wrong[0]!r}; there are: {', '.join(known)}.")
     rows: list[dict[str, Any]] = []
-    for case in cases(user, quick):
+    for case in races:
         if not only or case.name in only:
             tell(f"{case.name}: {case.what}")
-            rows += rows_of(case.name, rule_path, quick)
-    if not only or FIRST_USE in only:
+            rows += rows_of(replace(job, race=case.name))
+    if FIRST_USE in known and (not only or FIRST_USE in only):
         tell(f"{FIRST_USE}: a fresh process")
-        rows.append(asdict(run_first_use(2 if quick else 7)))
+        rows.append(asdict(run_first_use(job.repeats or (2 if job.quick else 7))))
     return rows

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from ._classes import make_classes, optimizer
 from ._helpers import decay_groups, patch
+from ._look import layout_known as looks_fast
 from ._optimizer import FusedOptimizer
 
 CLASSES: dict[str, type[FusedOptimizer]] = make_classes()
 globals().update(CLASSES)
 
-__all__ = ["CLASSES", "FusedOptimizer", "decay_groups", "optimizer", "patch", *CLASSES]
+__all__ = ["CLASSES", "FusedOptimizer", "decay_groups", "looks_fast", "optimizer", "patch", *CLASSES]
 
 if TYPE_CHECKING:
 

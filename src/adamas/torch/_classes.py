@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,6 +25,9 @@ Beside torch's arguments:
 FLAGS: dict[str, Any] = {
     "foreach": None, "maximize": False, "capturable": False, "differentiable": False, "fused": None
 }  # fmt: skip
+
+
+EXTRA_NAMES = ("clip_norm", "nonfinite")
 
 
 def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOptimizer) -> type[FusedOptimizer]:
@@ -46,9 +52,6 @@ def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOp
     made = type(name, (parent, base), members)
     made.__signature__ = _signature(theirs)  # type: ignore[attr-defined]
     return made
-
-
-EXTRA_NAMES = ("clip_norm", "nonfinite")
 
 
 def _real(value: Any) -> Any:
@@ -85,6 +88,25 @@ class SparseDecay(torch.optim.SparseAdam):
             group.setdefault("weight_decay", 0.0)
 
 
+def rebuild(module: str, name: str) -> FusedOptimizer:
+    """An empty optimizer of a user's rule, found where the rule was defined; for pickle."""
+    made = optimizer(getattr(importlib.import_module(module), name))
+    return made.__new__(made)
+
+
+class _Portable(FusedOptimizer):
+    """An optimizer of a user's rule: pickle finds the rule by its module and name, since the class has none."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        assert self.rule is not None
+        function = self.rule.function
+        found = getattr(sys.modules.get(function.__module__), function.__name__, None)
+        if found is not self.rule:  # a rule within a function: only this process can copy it
+            return super().__reduce_ex__(protocol)
+        return rebuild, (function.__module__, function.__name__), self.__getstate__()
+
+
+@cache
 def optimizer(rule: Rule) -> type[FusedOptimizer]:
     """The torch optimizer class of a rule.
 
@@ -109,7 +131,8 @@ def optimizer(rule: Rule) -> type[FusedOptimizer]:
 
     doc = f"{rule.doc}\n\nSource: {rule.source or 'user'}.{_describe(rule)}{EXTRAS}"
     members = {"host": of_rule(rule), "rule": rule, "__doc__": doc, "__module__": "adamas.torch", "__init__": __init__}
-    made = type(rule.name, (FusedOptimizer,), members)
+    base = FusedOptimizer if ROLL.get(rule.name) is rule else _Portable
+    made = type(rule.name, (base,), members)
     kinds = inspect.Parameter
     last = list(defaults).index("weight_decay")
     parameters = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]

@@ -360,7 +360,7 @@ def layout_known() -> bool:
 def _verify() -> Iterator[bool]:
     """Statements about known tensors; what a later one follows, an earlier one has verified."""
     some = [
-        torch.arange(120.0).reshape(2, 3, 4, 5).permute(2, 0, 3, 1)[1:, :, ::2],
+        torch.arange(120, dtype=torch.float32).reshape(2, 3, 4, 5).permute(2, 0, 3, 1)[1:, :, ::2],
         torch.zeros(7, dtype=torch.float64)[3:],
         torch.zeros((), dtype=torch.bfloat16),
         torch.zeros(3, 0, 2, dtype=torch.complex64),
@@ -395,5 +395,5 @@ def _verify() -> Iterator[bool]:
     tails = [tuple(int(w) for w in _words(t._cdata + TYPE_WORD, 2)) for t in kinds]
     tails = [(a & MEANINGFUL, b) for a, b in tails]
     yield len(set(tails)) == len(kinds)
-    again = tuple(int(w) for w in _words(torch.ones(3)._cdata + TYPE_WORD, 2))
+    again = tuple(int(w) for w in _words(torch.ones(3, dtype=torch.float32)._cdata + TYPE_WORD, 2))
     yield (again[0] & MEANINGFUL, again[1]) == tails[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from contract import DENSE, FUSED, INFOS, assert_same, each, flagged, over, parameters, settings, train
+from frontends.torch.contract import DENSE, FUSED, INFOS, assert_same, each, flagged, over, parameters, settings, train
 
 
 @over(INFOS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from contract import DENSE, MODULE, over, settings
+from frontends.torch.contract import DENSE, MODULE, over, settings
 from torch.autograd import gradcheck
 
 SIZE = 5

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from contract import INFOS, assert_same, over, parameters, train
+from frontends.torch.contract import INFOS, assert_same, over, parameters, train
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 

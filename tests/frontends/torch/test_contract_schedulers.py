@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from contract import INFOS, MODULE, assert_same, over, parameters, train
+from frontends.torch.contract import INFOS, MODULE, assert_same, over, parameters, train
 from torch.optim import lr_scheduler as schedulers
 from torch.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn, update_bn
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from contract import DENSE, FUSED, INFOS, assert_same, each, flagged, gradient, over, parameters, settings, train
+from frontends.torch.contract import DENSE, FUSED, INFOS, assert_same, each, flagged, gradient, over, parameters, settings, train
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 COMPLEX = [info for info in INFOS if info.supports_complex]

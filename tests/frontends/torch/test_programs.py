@@ -134,31 +134,46 @@ def test_the_programs_learn() -> None:
     assert least < result["quality"]["rmse"] < least * (1 + parameters / ratings) ** 0.5 * 1.05
 
 
+def command(program: str, steps: int, checkpoint: Path, *more: str) -> list[str]:
+    common = [sys.executable, "-W", "error", str(EXAMPLES / f"{program}.py"), "--optim", OURS, "--json"]
+    return [*common, "--steps", str(steps), "--checkpoint", str(checkpoint), *more]
+
+
 @programs
 def test_a_killed_run_resumes_with_the_same_bits(program: str, tmp_path: Path) -> None:
-    """Killed in the middle, with steps done since the last save; the process that resumes has the digest and the
-    losses of this one, which is never killed."""
-    steps, every, kill_at = 30, 8, 21
-    checkpoint = tmp_path / "state.pt"
-    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{program}.py"), "--optim", OURS, "--json"]
-    command += ["--steps", str(steps), "--every", str(every), "--checkpoint", str(checkpoint), "--resume"]
-
+    """A process killed in the middle, with steps done since its last save; this one resumes, and has the losses and
+    the digest of a run that is never killed."""
+    steps, checkpoint = 30, tmp_path / "state.pt"
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*command, "--kill-at", str(kill_at)], **pipes) as killed:
+    with subprocess.Popen(command(program, steps, checkpoint, "--every", "8", "--kill-at", "21"), **pipes) as killed:
         expected = train(build(program, OURS, steps), settings(program, steps))  # meanwhile
         said, error = killed.communicate()
     assert killed.returncode != 0
     assert error == ""
     assert "step    16" in said
     assert "digest" not in said
-    assert len(torch.load(checkpoint, weights_only=True)["losses"]) == kill_at // every * every
+    assert len(torch.load(checkpoint, weights_only=True)["losses"]) == 16
 
-    resumed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert resumed.returncode == 0, resumed.stderr
-    lines = resumed.stdout.splitlines()
-    assert "resumed after step 16" in lines
-    assert json.loads(lines[-1]) == {"optim": OURS, **settings(program, steps), **expected}
+    resumed = train(build(program, OURS, steps), settings(program, steps), checkpoint=checkpoint, resume=True)
+    assert resumed == expected
     assert digest(torch.load(checkpoint, weights_only=True)) == expected["digest"]
+
+
+def test_the_command_line_resumes(tmp_path: Path) -> None:
+    """A new process goes on from a file of this one, and prints what this one finds without a pause."""
+    program, steps, checkpoint = "torch_small_gpt", 20, tmp_path / "state.pt"
+    run = build(program, OURS, steps)
+    losses = [run.step().item() for _ in range(13)]
+    torch.save(snapshot(run, settings(program, steps), losses), checkpoint)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command(program, steps, checkpoint, "--resume"), **pipes) as resumed:
+        expected = train(build(program, OURS, steps), settings(program, steps))  # meanwhile
+        said, error = resumed.communicate()
+    assert resumed.returncode == 0, error
+    lines = said.splitlines()
+    assert lines[0] == "resumed after step 13"
+    assert f"digest {expected['digest']}" in lines
+    assert json.loads(lines[-1]) == {"optim": OURS, **settings(program, steps), **expected}
 
 
 @pytest.mark.parametrize("ours_first", [True, False], ids=["ours-to-torch", "torch-to-ours"])
@@ -220,4 +235,7 @@ def test_ratings_come_from_a_file(tmp_path: Path) -> None:
 
     file.write_text("ann,film,4\nbob,film,four\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"line 2: expected user,item,rating, not 'bob,film,four'"):
+        program.read_ratings(file)
+    file.write_text("user,item,rating\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="has no ratings"):
         program.read_ratings(file)

@@ -1,0 +1,587 @@
+"""What a user may do between two steps of a torch optimizer, each beside what it means for the model."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch_memory import DTYPES, Arena, Place, itemsize, strides_of, values
+from torch_model import KIND_OF, Cell, Gradient, Kept
+
+import adamas
+
+if TYPE_CHECKING:
+    from torch_programs import Program
+
+Change = Callable[["Program", random.Random], None]
+CHANGES: list[Change] = []
+
+
+def often(times: int) -> Callable[[Change], Change]:
+    """A change, and how often it is chosen."""
+
+    def add(function: Change) -> Change:
+        CHANGES.extend([function] * times)
+        return function
+
+    return add
+
+
+def change(program: Program, seed: int) -> None:
+    """One change, chosen and shaped by a number."""
+    CHANGES[seed % len(CHANGES)](program, random.Random(seed))
+
+
+def some_cell(program: Program, rng: random.Random, having: str = "") -> Cell | None:
+    """A parameter that has state, or a gradient."""
+    cells = [c for c in program.members() if not having or getattr(c, having)]
+    return rng.choice(cells) if cells else None
+
+
+# -- settings ---------------------------------------------------------------------------------------------------
+@often(3)
+def set_number(program: Program, rng: random.Random) -> None:
+    """A hyper-parameter as a float, NumPy's float or a tensor; a tensor that is there is filled."""
+    group = rng.choice(program.optimizer.param_groups)
+    chosen = program.settings(rng)
+    key = rng.choice([k for k in chosen if k in ("lr", "betas", "eps", "weight_decay", "momentum_decay", "maximize")])
+    value = chosen[key]
+    if isinstance(group[key], torch.Tensor) and rng.random() < 0.7:
+        group[key].fill_(value)
+    elif key == "lr":
+        wide = torch.tensor(value, dtype=rng.choice((torch.float32, torch.float64)))
+        group[key] = rng.choice((value, np.float64(value), np.float32(value), wide))
+    elif key == "betas" and rng.random() < 0.3:
+        group[key] = list(value)
+    elif type(group[key]) is list:
+        group[key][:] = value
+    else:
+        group[key] = value
+    program.say(f"group[{key!r}] = {group[key]!r}")
+
+
+@often(1)
+def set_form(program: Program, rng: random.Random) -> None:
+    """Another formula: amsgrad, momentum, ... switched."""
+    group, form = rng.choice(program.optimizer.param_groups), rng.choice(program.forms)
+    group.update({k: program.defaults[k] for f in program.forms for k in f if k not in form} | form)
+    program.say(f"group.update({form})")
+
+
+@often(1)
+def bad_number(program: Program, rng: random.Random) -> None:
+    """A step that raises changes nothing."""
+    group = rng.choice(program.optimizer.param_groups)
+    before, group["lr"] = group["lr"], float("nan")
+    program.say("group['lr'] = nan")
+    program.step()
+    group["lr"] = before
+
+
+# -- parameters -------------------------------------------------------------------------------------------------
+def move(program: Program, cell: Cell, place: Place, new: Any) -> None:
+    """Tell the model that a parameter lies elsewhere now."""
+    place.put(new)
+    cell.place = place
+
+
+@often(2)
+def replace_data(program: Program, rng: random.Random) -> None:
+    """`p.data = other`: memory of another address and other strides, with the old values or new ones."""
+    cell = some_cell(program, rng)
+    if cell is None:
+        return
+    old = np.array(cell.place.view(cell.place.arena.image))
+    program.bury(cell.tensor.data)
+    place = program.new_place(rng, cell.place.kind, cell.place.shape)
+    move(program, cell, place, old if rng.random() < 0.5 else values(rng, place.kind, place.shape, program.hard))
+    cell.tensor.data = place.tensor(own=rng.random() < 0.5)
+    program.say(f"{cell.name}.data = {place}")
+
+
+@often(1)
+def set_memory(program: Program, rng: random.Random) -> None:
+    """`p.set_(storage, ...)`: the same tensor object over other memory; sometimes of another shape, without state."""
+    cell = some_cell(program, rng)
+    if cell is None:
+        return
+    shape = cell.place.shape
+    if rng.random() < 0.3:
+        shape = tuple(reversed(shape)) if rng.random() < 0.5 else (*shape, 2)
+    program.bury(cell.tensor.data)
+    place = program.new_place(rng, cell.place.kind, shape)
+    if shape != cell.place.shape:
+        program.set_gradient(cell, None, None)
+        program.optimizer.state.pop(cell.tensor, None)
+        cell.forget()
+    move(program, cell, place, values(rng, place.kind, shape, program.hard))
+    like = place.tensor(own=rng.random() < 0.5)
+    with torch.no_grad():
+        cell.tensor.set_(like.untyped_storage(), like.storage_offset(), like.shape, like.stride())
+    program.say(f"{cell.name}.set_({place})")
+
+
+@often(1)
+def write_parameter(program: Program, rng: random.Random) -> None:
+    """`p.data.copy_(values)`."""
+    cell = some_cell(program, rng)
+    if cell is not None:
+        cell.place.put(values(rng, cell.place.kind, cell.place.shape, program.hard))
+        with torch.no_grad():
+            cell.tensor.mul_(0.5)
+        cell.place.sync()
+        program.say(f"{cell.name}.data.copy_(...)")
+
+
+@often(1)
+def change_dtype(program: Program, rng: random.Random) -> None:
+    """`module.double()`, `module.bfloat16()`: state stays what it was."""
+    cell = some_cell(program, rng)
+    if cell is None or program.strange != "dtype" or cell.place.kind not in ("float32", "float64", "bfloat16"):
+        return
+    kind = {"float32": rng.choice(("float64", "bfloat16")), "float64": "float32", "bfloat16": "float32"}[cell.place.kind]
+    program.set_gradient(cell, None, None)
+    program.bury(cell.tensor.data)
+    place = program.new_place(rng, kind, cell.place.shape)
+    move(program, cell, place, values(rng, kind, place.shape, program.hard))
+    cell.tensor.data = place.tensor(own=True)
+    program.say(f"{cell.name}.data = {place}")
+
+
+@often(1)
+def tie(program: Program, rng: random.Random) -> None:
+    """Two parameters over the same memory, or memory that overlaps."""
+    first, second = some_cell(program, rng), some_cell(program, rng)
+    if first is None or second is None or first is second or first.place.kind != second.place.kind:
+        return
+    if rng.random() < 0.7 or not first.place.extent():
+        return  # rarely: it ends the keeping of plans
+    strides = strides_of(rng, second.place.shape, "c")
+    place = Place(first.place.arena, first.place.kind, first.place.offset, second.place.shape, strides)
+    shift = rng.randrange(first.place.extent()) * itemsize(place.kind)
+    place.offset += shift
+    if place.span()[1] > len(place.arena.actual) - 16 or any(
+        c.gradient is not None and (c.gradient.kept or any(c.gradient.place.meets(p) for p in program.live()))
+        for c in program.model.cells
+        if c.gradient is not None and c.gradient.place is not first.place
+    ):
+        return
+    place.sync()
+    program.model.tied = True
+    program.bury(second.tensor.data)
+    second.place = place
+    second.tensor.data = place.tensor(own=rng.random() < 0.5)
+    program.say(f"{second.name}.data = {place}, within {first.name}")
+
+
+@often(1)
+def resize_storage(program: Program, rng: random.Random) -> None:
+    """`p.untyped_storage().resize_(n)`: torch moves the memory and the tensor does not know."""
+    cell = some_cell(program, rng)
+    if cell is None or program.safe:
+        return
+    own = cell.tensor.untyped_storage().resizable() and not any(
+        p is not cell.place and p.arena is cell.place.arena for p in program.live()
+    )
+    if not own or cell.tensor.data_ptr() == 0:
+        old = np.array(cell.place.view(cell.place.arena.image))
+        place, tensor = program.memory.fresh(cell.place.kind, cell.place)
+        move(program, cell, place, old)
+        cell.tensor.data = tensor
+        program.say(f"{cell.name}.data = {place}, torch's own")
+        if rng.random() < 0.5:
+            return
+    arena = cell.place.arena
+    old = np.array(cell.place.view(arena.image))
+    storage = cell.tensor.untyped_storage()
+    assert storage.data_ptr() == arena.actual.ctypes.data
+    size = len(arena.actual) + rng.choice((0, 64, 4096))
+    arena.actual = np.empty(0, np.uint8)
+    if rng.random() < 0.5:
+        storage.resize_(0)
+    storage.resize_(size)
+    arena.adopt(cell.tensor)
+    cell.place.put(old)
+    program.say(f"{cell.name}.untyped_storage().resize_({size}): {cell.place}")
+
+
+@often(1)
+def swap(program: Program, rng: random.Random) -> None:
+    """`torch.utils.swap_tensors(p, other)`: the same object, other insides."""
+    cell = some_cell(program, rng)
+    if cell is None:
+        return
+    place = program.new_place(rng, cell.place.kind, cell.place.shape)
+    place.put(values(rng, place.kind, place.shape, program.hard))
+    other: Any = place.tensor(own=rng.random() < 0.5)
+    other = torch.nn.Parameter(other) if isinstance(cell.tensor, torch.nn.Parameter) else other.requires_grad_()
+    torch.utils.swap_tensors(cell.tensor, other)
+    program.bury(other)
+    cell.place, cell.gradient = place, None
+    program.say(f"swap_tensors({cell.name}, {place})")
+
+
+@often(1)
+def freeze(program: Program, rng: random.Random) -> None:
+    """`requires_grad_` off or on: a parameter that has a gradient is stepped all the same."""
+    cell = some_cell(program, rng)
+    if cell is not None:
+        cell.tensor.requires_grad_(not cell.tensor.requires_grad)
+        program.say(f"{cell.name}.requires_grad = {cell.tensor.requires_grad}")
+
+
+@often(1)
+def expand(program: Program, rng: random.Random) -> None:
+    """An expanded parameter is refused, and nothing has changed."""
+    cell = some_cell(program, rng, "gradient")
+    if cell is None or cell.place.extent() < 2:
+        return
+    place, data = cell.place, cell.tensor.data
+    cell.place = Place(place.arena, place.kind, place.offset, place.shape, tuple(0 for _ in place.shape))
+    cell.tensor.data = cell.place.tensor(own=False)
+    program.say(f"{cell.name}.data expanded")
+    program.step()
+    cell.place, cell.tensor.data = place, data
+
+
+# -- gradients --------------------------------------------------------------------------------------------------
+@often(2)
+def alias_gradient(program: Program, rng: random.Random) -> None:
+    """A gradient that lies in a parameter (its own too), in state, or in another gradient."""
+    cell, other = some_cell(program, rng), some_cell(program, rng)
+    if cell is None or other is None or program.model.tied:
+        return
+    choices = [other.place]
+    choices += [k.place for k in other.state.values() if k.place is not None]
+    if other.gradient is not None and other.gradient.place is not None and not other.gradient.flip:
+        choices.append(other.gradient.place)
+    found = rng.choice(choices)
+    if found.kind != cell.place.kind:
+        return
+    place = Place(found.arena, found.kind, found.offset, found.shape, found.strides)
+    if found.shape != cell.place.shape:
+        place.shape, place.strides = cell.place.shape, strides_of(rng, cell.place.shape, "c")
+    if rng.random() < 0.4:
+        place.offset += itemsize(place.kind) * rng.choice((-2, -1, 1, 2))
+    if place.offset < 0 or place.span()[1] > len(place.arena.actual):
+        return
+    program.set_gradient(cell, Gradient(place), place.tensor(own=rng.random() < 0.3))
+    program.say(f"{cell.name}.grad = {place}, near {other.name}'s")
+
+
+@often(1)
+def state_as_gradient(program: Program, rng: random.Random) -> None:
+    """A gradient that is a state tensor."""
+    cell, other = some_cell(program, rng), some_cell(program, rng, "state")
+    if cell is None or other is None or program.model.tied:
+        return
+    key = rng.choice(sorted(other.state))
+    kept = other.state[key]
+    if kept.kind == cell.place.kind and other.place.shape == cell.place.shape:
+        program.set_gradient(cell, Gradient(None, kept=kept), program.optimizer.state[other.tensor][key])
+        program.say(f"{cell.name}.grad = state[{other.name}][{key!r}]")
+
+
+@often(1)
+def zero_gradients(program: Program, rng: random.Random) -> None:
+    """`zero_grad`, both ways."""
+    keep = rng.random() < 0.5
+    for cell in program.members():
+        now = cell.gradient
+        # in place it would change parameters and state that gradients lie in; memory that overlaps is torch's error
+        if keep and now is not None and (
+            now.kept or len(set(now.place.strides)) < len(now.place.strides) or 0 in now.place.strides
+            or any(p.meets(now.place) for p in program.live() if p is not now.place)
+        ):  # fmt: skip
+            return
+    program.optimizer.zero_grad(set_to_none=not keep)
+    for cell in program.members():
+        if not keep:
+            cell.gradient = None
+        elif cell.gradient is not None and cell.gradient.place is not None:
+            cell.gradient.place.sync()
+            assert not cell.gradient.values().any()
+    program.say(f"zero_grad(set_to_none={not keep})")
+
+
+@often(1)
+def move_gradient(program: Program, rng: random.Random) -> None:
+    """`p.grad.data = other`: the same gradient object over other memory."""
+    cell = some_cell(program, rng, "gradient")
+    if cell is None or cell.gradient.place is None or cell.gradient.flip:
+        return
+    place = program.new_place(rng, cell.gradient.place.kind, cell.place.shape, ("c", "permuted", "expanded"))
+    place.put(values(rng, place.kind, place.shape, program.hard))
+    program.bury(cell.tensor.grad.data)
+    cell.tensor.grad.data = place.tensor(own=rng.random() < 0.5)
+    cell.gradient = Gradient(place)
+    program.say(f"{cell.name}.grad.data = {place}")
+
+
+# -- state ------------------------------------------------------------------------------------------------------
+def supply(program: Program, rng: random.Random, cell: Cell, key: str) -> torch.Tensor:
+    """A state tensor in memory with canaries, laid out as the parameter or otherwise."""
+    kind = cell.state[key].kind
+    if program.strange == "state" and key == "exp_avg" and kind == "float32":
+        kind = rng.choice(("bfloat16", "float64")) if program.recipe.wide else "bfloat16"
+    if rng.random() < 0.6:
+        place = program.memory.reserve(kind, cell.place.shape, cell.place.strides, program.live())
+    else:
+        place = program.new_place(rng, kind, cell.place.shape)
+    new = values(rng, kind, place.shape, program.hard)
+    place.put(new if key in ("exp_avg", "momentum_buffer") else np.abs(new))
+    kept = cell.state[key] = Kept(kind, np.array(place.view(place.arena.image), order="C"), place)
+    tensor = place.tensor(own=rng.random() < 0.5)
+    kept.see(tensor)
+    program.say(f"state[{cell.name}][{key!r}] = {place}")
+    return tensor
+
+
+@often(2)
+def replace_state(program: Program, rng: random.Random) -> None:
+    """Another tensor in the place of one; by the entry, or the old object over other memory."""
+    cell = some_cell(program, rng, "state")
+    if cell is None:
+        return
+    entry = program.optimizer.state[cell.tensor]
+    key = rng.choice(sorted(cell.state))
+    old = entry[key]
+    if any(c.gradient is not None and c.gradient.kept is cell.state[key] for c in program.model.cells):
+        return
+    program.bury(old, old.data)
+    tensor = supply(program, rng, cell, key)
+    how = rng.randrange(4)
+    if how == 0 and tensor.dtype == old.dtype:
+        old.data = tensor
+    elif how == 1 and tensor.dtype == old.dtype:
+        old.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.shape, tensor.stride())
+    elif how == 2:
+        entry.update({key: tensor})
+    else:
+        entry[key] = tensor
+    program.say(f"  by way {how}")
+
+
+@often(2)
+def edit_state(program: Program, rng: random.Random) -> None:
+    """State changed in place."""
+    cell = some_cell(program, rng, "state")
+    if cell is None:
+        return
+    key = rng.choice(sorted(cell.state))
+    kept, tensor = cell.state[key], program.optimizer.state[cell.tensor][key]
+    tensor.mul_(0.25) if rng.random() < 0.5 else tensor.zero_()
+    if kept.place is not None:
+        kept.place.sync()
+    _read(kept, tensor)
+    program.say(f"state[{cell.name}][{key!r}] edited")
+
+
+def _read(kept: Kept, tensor: torch.Tensor) -> None:
+    from torch_model import logical
+
+    kept.values = logical(tensor)
+
+
+@often(2)
+def edit_numbers(program: Program, rng: random.Random) -> None:
+    """Step count or scalar slot: filled in place, another tensor, or a Python number."""
+    cell = some_cell(program, rng, "numbers")
+    if cell is None:
+        return
+    entry = program.optimizer.state[cell.tensor]
+    key = rng.choice(sorted(cell.numbers))
+    value = rng.choice((0.0, 1.0, 7.0, 1000.0, 2.0**24 - 1, 2.0**24)) if key == "step" else 0.5
+    how = rng.randrange(4)
+    if how == 0:
+        entry[key] = torch.tensor(value)
+    elif how == 1 and key == "step":
+        entry[key] = int(value)
+    elif how == 2:
+        entry[key].data = torch.tensor(value)
+    else:
+        entry[key].fill_(value)
+    cell.numbers[key] = value
+    program.say(f"state[{cell.name}][{key!r}] is {value} by way {how}")
+
+
+@often(2)
+def drop_state(program: Program, rng: random.Random) -> None:
+    """State taken away, in all the ways there are."""
+    cell = some_cell(program, rng, "state")
+    if cell is None or any(c.gradient is not None and c.gradient.kept for c in program.model.cells):
+        return
+    optimizer, way = program.optimizer, rng.randrange(10)
+    state, tensor = optimizer.state, cell.tensor
+    program.bury(*[list(entry.values()) for entry in state.values()])
+    all_, part = way in (0, 1), sorted(cell.state)[0]
+    if way == 0:
+        state.clear()
+    elif way == 1:
+        optimizer.state = defaultdict(dict)
+    elif way == 2:
+        del state[tensor]
+    elif way == 3:
+        state.pop(tensor)
+    elif way == 4:
+        state[tensor] = {}
+    elif way == 5:
+        state[tensor].clear()
+    elif way == 6:
+        state[tensor] = {k: v for k, v in state[tensor].items() if k != part}
+    elif way == 7:
+        del state[tensor][part]
+    elif way == 8:
+        state[tensor].pop(part)
+    else:
+        state.update({tensor: {}})
+    for one in program.members() if all_ else [cell]:
+        if way in (6, 7, 8):
+            del one.state[part]
+        else:
+            one.forget()
+    program.say(f"state of {'all' if all_ else cell.name} dropped by way {way}")
+
+
+# -- groups -----------------------------------------------------------------------------------------------------
+@often(1)
+def add_group(program: Program, rng: random.Random) -> None:
+    """`add_param_group`."""
+    cell = program.new_cell(rng)
+    program.optimizer.add_param_group({"params": [cell.tensor], **program.settings(rng)})
+    program.say(f"add_param_group {cell.name}")
+
+
+@often(2)
+def edit_groups(program: Program, rng: random.Random) -> None:
+    """Groups and their lists: replaced, reordered, extended, shortened."""
+    groups, way = program.optimizer.param_groups, rng.randrange(9)
+    group = rng.choice(groups)
+    if way == 0:
+        group["params"] = list(group["params"])
+    elif way == 1:
+        group["params"].reverse()
+    elif way == 2:
+        groups.reverse()
+    elif way == 3:
+        k = rng.randrange(len(groups))
+        groups[k] = dict(groups[k])
+    elif way == 4 and group["params"]:
+        group["params"][rng.randrange(len(group["params"]))] = program.new_cell(rng).tensor
+    elif way == 5:
+        group["params"].append(program.new_cell(rng).tensor)
+    elif way == 6 and group["params"]:
+        group["params"].pop()
+    elif way == 7 and len(groups) > 1:
+        groups[0]["params"].extend(groups.pop()["params"])
+    elif way == 8 and group["params"]:
+        group["params"].append(group["params"][0])  # stepped twice
+        program.model.tied = True
+        program.set_gradient(program.cell_of(group["params"][0]), None, None)
+    names = [[program.cell_of(p).name for p in g["params"]] for g in groups]
+    program.say(f"param_groups by way {way}: {names}")
+
+
+# -- the whole optimizer ----------------------------------------------------------------------------------------
+@often(2)
+def save_and_load(program: Program, rng: random.Random) -> None:
+    """Through a state dict into the same optimizer or a new one; what was loaded from may change then."""
+    optimizer, copies = program.optimizer, rng.random() < 0.7
+    if any(c.gradient is not None and c.gradient.kept for c in program.model.cells):
+        return
+    if any(len({id(p) for p in g["params"]}) < len(g["params"]) for g in optimizer.param_groups):
+        return  # a parameter that appears twice has two numbers
+    saved = optimizer.state_dict()
+    if rng.random() < 0.5:
+        if rng.random() < 0.5:  # a step between, which the loaded state takes back
+            saved = copy.deepcopy(saved)
+            copies = True
+        program.bury(optimizer)
+        program.optimizer = program.new_optimizer([g["params"] for g in optimizer.param_groups])
+    program.bury(*[list(entry.values()) for entry in optimizer.state.values()])
+    program.optimizer.load_state_dict(saved, copy=copies)
+    for cell in program.members():
+        for key, kept in cell.state.items():
+            now = program.optimizer.state[cell.tensor][key]
+            if copies:
+                assert not kept.values.size or now.data_ptr() != kept.address, f"{cell.name}: {key} is shared"
+                kept.place = None
+            kept.see(now)
+    if copies:
+        for entry in saved["state"].values():
+            for value in entry.values():
+                if isinstance(value, torch.Tensor):
+                    value.fill_(77)
+        for arena in program.memory.arenas:
+            arena.image[...] = arena.actual
+    program.say(f"load_state_dict(copy={copies})")
+    program.model.check(program.optimizer, program.members())
+
+
+@often(1)
+def copy_all(program: Program, rng: random.Random) -> None:
+    """`copy.deepcopy` or `pickle` of the optimizer and its parameters; the copy goes on."""
+    for cell in program.members():
+        if cell.gradient is not None and (cell.gradient.flip or cell.gradient.kept):
+            program.set_gradient(cell, None, None)
+    cells, pickled = program.members(), rng.random() < 0.4
+    both = (program.optimizer, [c.tensor for c in cells])
+    optimizer, tensors = pickle.loads(pickle.dumps(both)) if pickled else copy.deepcopy(both)
+    program.bury(both)
+    program.optimizer = optimizer
+    arenas = {a.actual.ctypes.data: a for a in program.memory.arenas}
+
+    def found(tensor: torch.Tensor, place: Place) -> Place:
+        if not place.extent():
+            return Place(place.arena, place.kind, place.offset, tuple(tensor.shape), tensor.stride())
+        base = tensor.untyped_storage().data_ptr()
+        if base not in arenas:
+            arenas[base] = Arena(rng, tensor=tensor)
+            program.memory.arenas.insert(0, arenas[base])
+        arena = arenas[base]
+        new = Place(arena, place.kind, tensor.data_ptr() - base, tuple(tensor.shape), tensor.stride())
+        assert new.view(arena.actual).tobytes() == place.view(place.arena.image).tobytes(), "the copy differs"
+        return new
+
+    for cell, tensor in zip(cells, tensors, strict=True):
+        cell.place, cell.tensor = found(tensor, cell.place), tensor
+        if tensor.grad is None:
+            cell.gradient = None
+        elif cell.gradient is not None:
+            cell.gradient = Gradient(found(tensor.grad, cell.gradient.place))
+        for key, kept in cell.state.items():
+            now = optimizer.state[tensor][key]
+            kept.place = found(now, kept.place) if kept.place is not None else None
+            kept.see(now)
+    program.model.cells = cells
+    program.say("pickle" if pickled else "deepcopy")
+    program.model.check(optimizer, cells)
+
+
+# -- the process ------------------------------------------------------------------------------------------------
+@often(1)
+def set_threads(program: Program, rng: random.Random) -> None:
+    """Other numbers of threads."""
+    ours, torchs = rng.choice((1, 2)), rng.choice((1, 2))
+    adamas.set_num_threads(ours)
+    torch.set_num_threads(torchs)
+    program.say(f"threads: adamas {ours}, torch {torchs}")
+
+
+@often(1)
+def collect_garbage(program: Program, rng: random.Random) -> None:
+    """Memory of what is gone is given to other tensors."""
+    if rng.random() < 0.1:
+        gc.collect()
+    program.graveyard.append([torch.full((n,), 3.0, dtype=DTYPES[k][0]) for n in (1, 16, 65) for k in program.kinds])
+    program.say("gc")
+
+
+assert set(KIND_OF.values()) == set(DTYPES)
