@@ -272,6 +272,8 @@ def alias_gradient(program: Program, rng: random.Random) -> None:
         place.offset += itemsize(place.kind) * rng.choice((-2, -1, 1, 2))
     if place.offset < 0 or place.span()[1] > len(place.arena.actual):
         return
+    if program.model.clip_norm is not None and not place.same(found):
+        return  # canaries are numbers whose squares overflow
     program.set_gradient(cell, Gradient(place), place.tensor(own=rng.random() < 0.3))
     program.say(f"{cell.name}.grad = {place}, near {other.name}'s")
 
@@ -331,7 +333,7 @@ def supply(program: Program, rng: random.Random, cell: Cell, key: str) -> torch.
     kind = cell.state[key].kind
     if program.strange == "state" and key == "exp_avg" and kind == "float32":
         kind = rng.choice(("bfloat16", "float64")) if program.recipe.wide else "bfloat16"
-    if rng.random() < 0.6:
+    if rng.random() < (0.9 if program.tidy else 0.6):
         place = program.memory.reserve(kind, cell.place.shape, cell.place.strides, program.live())
     else:
         place = program.new_place(rng, kind, cell.place.shape)
@@ -400,7 +402,7 @@ def edit_numbers(program: Program, rng: random.Random) -> None:
     key = rng.choice(sorted(cell.numbers))
     value = rng.choice((0.0, 1.0, 7.0, 1000.0, 2.0**24 - 1, 2.0**24)) if key == "step" else 0.5
     how = rng.randrange(4)
-    if how == 0:
+    if how == 0 or not isinstance(entry[key], torch.Tensor):
         entry[key] = torch.tensor(value)
     elif how == 1 and key == "step":
         entry[key] = int(value)
@@ -498,6 +500,11 @@ def save_and_load(program: Program, rng: random.Random) -> None:
         return
     if any(len({id(p) for p in g["params"]}) < len(g["params"]) for g in optimizer.param_groups):
         return  # a parameter that appears twice has two numbers
+    if program.name == "Adagrad" and not all(optimizer.state.values()):
+        return  # torch's own cannot load an entry without a step count
+    members = {id(c.tensor) for c in program.members()}
+    for tensor in [t for t in optimizer.state if id(t) not in members]:
+        optimizer.state.pop(tensor)  # torch cannot save state of parameters that are in no group
     saved = optimizer.state_dict()
     if rng.random() < 0.5:
         if rng.random() < 0.5:  # a step between, which the loaded state takes back
@@ -529,7 +536,8 @@ def save_and_load(program: Program, rng: random.Random) -> None:
 def copy_all(program: Program, rng: random.Random) -> None:
     """`copy.deepcopy` or `pickle` of the optimizer and its parameters; the copy goes on."""
     for cell in program.members():
-        if cell.gradient is not None and (cell.gradient.flip or cell.gradient.kept):
+        now = cell.gradient
+        if now is not None and (now.flip or now.kept or now.place.kind != cell.place.kind):  # torch cannot
             program.set_gradient(cell, None, None)
     cells, pickled = program.members(), rng.random() < 0.4
     both = (program.optimizer, [c.tensor for c in cells])

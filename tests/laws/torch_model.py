@@ -28,7 +28,7 @@ def logical(t: torch.Tensor) -> Array:
     return np.array(t.view(torch.int16).numpy() if t.dtype is torch.bfloat16 else t.numpy(), order="C").view(dtype)
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """One state tensor: what it must hold, where it lies if the test supplied it, and where it was last seen."""
 
@@ -43,7 +43,7 @@ class Kept:
         self.address, self.strides = tensor.data_ptr(), tensor.stride()
 
 
-@dataclass
+@dataclass(eq=False)
 class Gradient:
     """One gradient: its place, or the state tensor that it is; and a lazy sign or conjugation."""
 
@@ -80,7 +80,7 @@ class Cell:
         self.state, self.numbers = {}, {}
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """One parameter in one step."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from torch_changes import change
 from torch_memory import (
     DTYPES,
+    DENSE,
     GRADIENT_STYLES,
     LARGE,
     SHAPES,
@@ -75,6 +77,12 @@ def kinds_of(name: str, wide: bool) -> tuple[str, ...]:
     return kinds + (("float16",) if name == "SGD" and not wide else ())
 
 
+@cache
+def defaults_of(name: str) -> dict[str, Any]:
+    """Keys of a class's groups, with their defaults."""
+    return dict(getattr(at, name)([torch.zeros(1)]).defaults)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A program.
@@ -131,6 +139,8 @@ class Program:
         forms = LARGER if recipe.wide else SMALL
         self.name = rng.choice((*forms, "AdamW"))
         self.forms, self.kinds = forms[self.name], kinds_of(self.name, recipe.wide)
+        self.defaults = defaults_of(self.name)
+        self.tidy = rng.random() < 0.75  # layouts mostly such that plans are kept
         self.hard = rng.random() < 0.3
         clip = rng.choice((None, None, None, 0.5)) if not self.hard else None
         nonfinite = rng.choice(("propagate",) * 6 + ("skip", "raise"))
@@ -155,21 +165,26 @@ class Program:
         self.log.append(line)
 
     # -- making things --------------------------------------------------------------------------------------
-    def new_place(self, rng: random.Random, kind: str, shape: tuple[int, ...], styles: Sequence[str] = STYLES) -> Place:
+    def new_place(self, rng: random.Random, kind: str, shape: tuple[int, ...], styles: Sequence[str] = ()) -> Place:
         """A place of random layout, new or one that has become free."""
-        strides = strides_of(rng, shape, rng.choice(styles))
+        strides = strides_of(rng, shape, rng.choice(styles or (DENSE if self.tidy else STYLES)))
         return self.memory.reserve(kind, shape, strides, self.live())
 
-    def live(self) -> list[Place]:
+    def live(self, gradients: bool = True) -> list[Place]:
         """Places in use."""
         out = [c.place for c in self.model.cells]
-        out += [c.gradient.place for c in self.model.cells if c.gradient is not None and c.gradient.place is not None]
+        if gradients:
+            found = [c.gradient.place for c in self.model.cells if c.gradient is not None]
+            out += [place for place in found if place is not None]
         return out + [k.place for c in self.model.cells for k in c.state.values() if k.place is not None]
 
     def new_cell(self, rng: random.Random) -> Cell:
         """A parameter with random values."""
-        shape = LARGE if rng.random() < 0.003 else rng.choice(SHAPES)
-        place = self.new_place(rng, rng.choice(self.kinds), shape)
+        shape, kind = LARGE if rng.random() < 0.003 else rng.choice(SHAPES), rng.choice(self.kinds)
+        if self.model.cells and rng.random() < 0.4:
+            like = rng.choice(self.model.cells).place
+            shape, kind = like.shape, like.kind
+        place = self.new_place(rng, kind, shape)
         place.put(values(rng, place.kind, shape, self.hard))
         tensor = place.tensor(own=rng.random() < 0.5)
         parameter = torch.nn.Parameter(tensor) if rng.random() < 0.7 else tensor.requires_grad_()
@@ -185,12 +200,6 @@ class Program:
         if "betas" in self.defaults:
             chosen["betas"] = tuple(rng.choice(BETAS) for _ in self.defaults["betas"])
         return chosen | rng.choice(self.forms)
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        if not hasattr(self, "_defaults"):
-            self._defaults = getattr(at, self.name)([torch.zeros(1)]).defaults
-        return self._defaults
 
     def new_optimizer(self, groups: Sequence[Sequence[torch.Tensor]]) -> Any:
         """An optimizer of this program's class."""
@@ -246,7 +255,7 @@ class Program:
             others = {"float32": ("bfloat16", "float16", "float64"), "bfloat16": ("float32",)}.get(kind, (kind,))
             kind = rng.choice(others) if self.recipe.wide else others[0]
         styles = ("c",) if rng.random() < 0.5 else GRADIENT_STYLES
-        if rng.random() < 0.4 and cell.place.dense:
+        if rng.random() < (0.95 if self.tidy else 0.4) and cell.place.dense:
             place = self.memory.reserve(kind, cell.place.shape, cell.place.strides, self.live())
         else:
             place = self.new_place(rng, kind, cell.place.shape, styles)
@@ -265,13 +274,15 @@ class Program:
             if now is None:
                 if chance < 0.85:
                     self.new_gradient(rng, cell)
+            elif self.tidy and chance < 0.9 and now.place is not None and not now.place.same_layout(cell.place):
+                self.new_gradient(rng, cell)
             elif chance < 0.45:
-                if now.place is not None and not any(c.place.meets(now.place) for c in self.model.cells):
+                if now.place is not None and not any(p.meets(now.place) for p in self.live(gradients=False)):
                     now.place.put(values(rng, now.place.kind, now.place.shape, self.hard))
                     self.say(f"{cell.name}.grad refilled")
             elif chance < 0.7:
                 self.new_gradient(rng, cell)
-            elif chance < 0.78:
+            elif chance < 0.74:
                 self.set_gradient(cell, None, None)
                 self.say(f"{cell.name}.grad = None")
 

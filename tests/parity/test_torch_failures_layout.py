@@ -8,11 +8,29 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch.optim")
-import torch  # noqa: E402
-from failures import (  # noqa: E402
-    CANARY, OURS, PAD, THEIRS, adagrad, adam, average_room, flags, intact, leaf, placed, probe, raised, refuses, sgd,
-    step, unfused, verdict, within,
-)  # fmt: skip
+import torch
+
+from parity.failures import (
+    CANARY,
+    OURS,
+    PAD,
+    THEIRS,
+    adagrad,
+    adam,
+    average_room,
+    flags,
+    intact,
+    leaf,
+    placed,
+    probe,
+    raised,
+    refuses,
+    sgd,
+    step,
+    unfused,
+    verdict,
+    within,
+)
 
 LR, BETA1 = 0.03, 0.9
 EXPECTED: dict[str, Any] = {

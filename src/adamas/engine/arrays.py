@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -173,5 +174,13 @@ def warn_staged(names: Sequence[str], better: str) -> None:
             f"parameter {names[0]!r} is strided: it is copied before and after every step. "
             f"Contiguous {better} are faster. This is said once.",
             PerformanceWarning,
-            stacklevel=6,
+            stacklevel=_outside(),
         )
+
+
+def _outside() -> int:
+    """The stack level, seen by the function that warns, of the first frame in the user's own code."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("adamas", "torch"):
+        level, frame = level + 1, frame.f_back
+    return level

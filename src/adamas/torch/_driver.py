@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,11 +75,14 @@ class Driver:
         self.look: Look | None = None
         self.cohorts: list[list[Reading]] = []
         self.parameters: list[torch.Tensor] = []
+        self.exact: dict[int, int] = {}
 
-    def step(self) -> bool:
-        """One step; False if it was left out."""
+    def step(self, grad_scale: float = 1.0) -> bool:
+        """One step, with gradients multiplied by a number; False if it was left out."""
         engine = self.engine
         with engine.lock:
+            if engine.around.grad_scale != grad_scale:
+                engine.around = replace(engine.around, grad_scale=grad_scale)
             if self.plan is not None and self._current():
                 done = engine.advance(self.plan)
                 if done:
@@ -87,7 +91,14 @@ class Driver:
                     torch.autograd.graph.increment_version(self.parameters)
                 return done
             self.plan = self.look = None
-            return self._anew()
+            state = self.optimizer.tracked_state()
+            before = set(map(id, state))
+            try:
+                return self._anew(state)
+            finally:
+                for parameter in [p for p, entry in state.items() if not entry and id(p) not in before]:
+                    del state[parameter]  # nothing is kept for it (or the step was refused), and torch shows nothing
+                state.flag.stale = False
 
     def _current(self) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
@@ -102,10 +113,9 @@ class Driver:
                 return False
         return self.look is not None and self.look.holds()
 
-    def _anew(self) -> bool:
+    def _anew(self, state: State) -> bool:
         """Read everything again, and step."""
         optimizer = self.optimizer
-        state = optimizer.tracked_state()
         self.readings = [
             Reading(optimizer.host, group, f"param_groups[{k}]") for k, group in enumerate(optimizer.param_groups)
         ]
@@ -120,7 +130,6 @@ class Driver:
         done = True
         for wave in waves:
             done = self._wave(wave, lasting=len(waves) == 1)
-        state.flag.stale = False
         return done
 
     def _wave(self, members: list[Member], lasting: bool) -> bool:
@@ -149,7 +158,7 @@ class Driver:
         if not engine.advance(plan):
             return False
         for member in members:
-            note(member, engine.groups[member.group])
+            note(member, engine.groups[member.group], self.exact)
         touched = [m.parameter for m in members if m.lane == "native"]
         torch.autograd.graph.increment_version(touched)
         if lasting and not operations and not native.staged:
@@ -163,7 +172,7 @@ class Driver:
         known: dict[Any, int] = {}
         for member in members:
             reading = member.reading
-            past = history(member)
+            past = history(member, self.exact)
             kinds = tuple(getattr(member.state.get(k), "dtype", None) for k in ("step", *member.scalar_keys))
             key = (reading.form, reading.numbers, past, kinds)
             if key not in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+import numpy as np
 import torch
 
 from ..engine.engine import Array, Group
@@ -13,6 +14,8 @@ from ..engine.storage import FORMATS, Format
 from ._members import Member
 from ._sparse import TouchedRows
 from ._tensors import array_of, fits, format_of, is_native, new_state
+
+ROUNDED = 2**24  # from here on float32 skips whole numbers
 
 
 class Keeper:
@@ -118,11 +121,18 @@ def counter_dtype(group: Mapping[str, Any]) -> torch.dtype:
     return torch.float64 if wide else torch.float32
 
 
-def history(member: Member) -> tuple[float, ...]:
-    """Steps done and the values of the scalar slots; the latter only if they are there."""
+def history(member: Member, exact: Mapping[int, int]) -> tuple[float, ...]:
+    """Steps done and the values of the scalar slots; the latter only if they are there.
+
+    Args:
+        member: the parameter.
+        exact: what `note` has kept.
+    """
     host, state = member.reading.host, member.state
     if host.counts:
         t = float(state.get("step", 0.0))
+        kept = exact.get(id(member.parameter), 0)
+        t = kept if t >= ROUNDED and np.float32(kept) == t else t
     else:
         t = float(any(state.get(key) is not None for key in member.slots))
     values = [state.get(key) for key in member.scalar_keys]
@@ -130,9 +140,17 @@ def history(member: Member) -> tuple[float, ...]:
     return (t, *found) if len(found) == len(values) else (t,)
 
 
-def note(member: Member, group: Group) -> None:
-    """Write a group's step count and scalar slots into the state of a parameter."""
+def note(member: Member, group: Group, exact: dict[int, int]) -> None:
+    """Write a group's step count and scalar slots into the state of a parameter.
+
+    Args:
+        member: the parameter.
+        group: its group in the engine.
+        exact: takes the count where float32 cannot hold it.
+    """
     host, state = member.reading.host, member.state
+    if group.t >= ROUNDED:
+        exact[id(member.parameter)] = group.t
     if host.integer:
         state["step"] = int(group.t)
     elif host.counts:

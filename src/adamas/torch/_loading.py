@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+
+def unscale(groups: Iterable[Mapping[str, Any]], scale: Any) -> None:
+    """Divide every gradient by a loss scale, each tensor once: GradScaler's protocol has the optimizer do it."""
+    done: set[int] = set()
+    with torch.no_grad():
+        for p in (p for group in groups for p in group["params"] if p.grad is not None):
+            if id(p.grad) in done:
+                continue
+            grad = p.grad._values() if p.grad.layout is torch.sparse_coo else p.grad
+            divisor = scale.to(grad.device) if isinstance(scale, torch.Tensor) else scale
+            if 0 in grad.stride() and grad.numel() > 1:  # expanded: its elements are one
+                p.grad = grad / divisor
+            else:
+                grad.div_(divisor)
+            done.add(id(p.grad))
 
 
 class Kept:

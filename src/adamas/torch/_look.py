@@ -182,7 +182,7 @@ class Ledger:
 
     def update(self, groups: Sequence[Group]) -> None:
         """Take the groups' numbers, rounded as the tensors hold them: a resumed run goes on from those."""
-        self.values[:: self.width] = [g.t for g in groups]
+        self.values[: len(groups) * self.width : self.width] = [g.t for g in groups]
         if not self.scalar:
             return
         for k, group in enumerate(groups):

@@ -47,12 +47,18 @@ def _constant(x: float, like: torch.Tensor) -> torch.Tensor:
 WORDS = Words(sqrt=_sqrt, abs=abs, where=_where, exp=VOCABULARY["exp"], log=VOCABULARY["log"])
 
 
-def run_pass(form: Form, x: Mapping[str, Any]) -> dict[str, Any]:
-    """One step of whole tensors; `x` as in `engine.reference.run_pass`. Differentiable in every tensor."""
+def run_pass(form: Form, x: Mapping[str, Any], differentiable: bool) -> dict[str, Any]:
+    """One step of whole tensors.
+
+    Args:
+        form: of the group.
+        x: as in `engine.reference.run_pass`.
+        differentiable: whether derivatives must be right at lr = 0 too.
+    """
 
     def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        if function is settled and isinstance(arguments["lr"], torch.Tensor):
-            return arguments["p_new"]  # the derivative in lr at lr = 0 is wanted
+        if function is settled and differentiable:
+            return arguments["p_new"]
         return bind(function, WORDS)(**arguments)
 
     return element_pass(call, form.resolved, form.shape, x)
@@ -126,10 +132,10 @@ class OperationsPlan:
         x |= _own_tensors(member) if member.reading.differentiable else {}
         g = member.grad.to(p.dtype) if p.is_complex() else member.grad
         x |= {"p": _wide(p), "g": _wide(g)} | {n: _wide(member.state[key]) for n, key in keys.items()}
-        new = run_pass(group.form, x)
+        new = run_pass(group.form, x, member.reading.differentiable)
         if group.form.shape.cautious:
             x["keep_scale"] = enlargement(x["p"].numel(), int(new["agreement"].sum()))
-            new = run_pass(group.form, x)
+            new = run_pass(group.form, x, member.reading.differentiable)
         _put(p, new["p"])
         for name, key in keys.items():
             _put(member.state[key], new[name])

@@ -15,7 +15,7 @@ from ..engine.step import NONFINITE
 from ..rules import Rule
 from ._driver import Driver
 from ._hosts import Host
-from ._loading import loading, match_names
+from ._loading import loading, match_names, unscale
 from ._members import Member
 from ._slots import Slots, State
 
@@ -78,11 +78,12 @@ class FusedOptimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         own = self.__dict__
-        if own.get("found_inf") is not None or own.get("grad_scale") is not None:
-            if self._overflowed():
-                return loss
-            self._unscale()
-        self._last_skipped = not self._driver.step()
+        scaled = own.get("grad_scale") is not None
+        if (scaled or own.get("found_inf") is not None) and self._overflowed():
+            return loss
+        self._last_skipped = not self._driver.step(1 / float(own["grad_scale"]) if scaled else 1.0)
+        if scaled:
+            unscale(self.param_groups, own["grad_scale"])
         return loss
 
     def _overflowed(self) -> bool:
@@ -93,23 +94,11 @@ class FusedOptimizer(torch.optim.Optimizer):
             self._driver.engine.counters["skipped"] += 1
         return self._last_skipped
 
-    def _unscale(self) -> None:
-        """Divide gradients by `grad_scale` in place, as GradScaler's protocol has it."""
-        scale = self.__dict__.get("grad_scale")
-        if scale is None:
-            return
-        with torch.no_grad():
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        grad = p.grad._values() if p.grad.layout is torch.sparse_coo else p.grad
-                        grad.div_(scale.to(grad.device) if isinstance(scale, torch.Tensor) else scale)
-
     def check_devices(self, members: Sequence[Member]) -> None:
         """What torch demands of `fused`, `capturable` and tensor learning rates; its own words."""
         for member in members:
             group = member.reading.group
-            if group.get("fused"):
+            if group.get("fused") and not (member.parameter.is_complex() and member.parameter.device.type == "cpu"):
                 host_module._device_dtype_check_for_fused(member.parameter)
             if group.get("capturable") and member.parameter.device.type in ("cpu", "meta"):
                 raise AssertionError(

@@ -21,6 +21,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 MODULE = importlib.import_module(os.environ.get("OPT", "adamas.torch"))
 NAMES = ("Adam", "AdamW", "SGD", "Adagrad", "RMSprop", "Adadelta", "NAdam", "RAdam", "Adamax", "SparseAdam")
@@ -151,6 +152,12 @@ def train(info: Any, opt: torch.optim.Optimizer, params: list[torch.Tensor], ste
         for p in params:
             p.grad = gradient(info, p, generator)
         opt.step()
+
+
+def advance(schedulers: list[Any], loss: torch.Tensor) -> None:
+    """One epoch of every scheduler."""
+    for s in schedulers:
+        s.step(loss) if isinstance(s, ReduceLROnPlateau) else s.step()
 
 
 def assert_same(a: Any, b: Any, path: str = "") -> None:

@@ -43,13 +43,13 @@ def numbers(k: int) -> list[torch.Tensor]:
     return [torch.randn(shape, generator=generator) for shape in SHAPES]
 
 
-def same(a: torch.Tensor, b: torch.Tensor) -> None:
-    """Bit for bit; torch's own tolerance when torch itself is tried."""
-    torch.testing.assert_close(a, b, **({} if MODULE is torch.optim else {"rtol": 0, "atol": 0}))
+def close(a: torch.Tensor, b: torch.Tensor) -> None:
+    """Three steps of at most ten roundings of numbers of size one: torch's operations may take the kernel's place."""
+    torch.testing.assert_close(a, b, rtol=3 * 10 * 2.0**-24, atol=3 * 10 * 2.0**-24)
 
 
 def sharded(name: str, kwargs: dict[str, Any], mesh: DeviceMesh) -> None:
-    """Three steps on parameters split between the processes give the whole parameters' bits; so does the state."""
+    """Three steps on parameters split between the processes give the whole parameters' numbers; so does the state."""
     placements = [[Shard(0)], [Shard(0)], [Shard(0)], [Replicate()]]
     whole = numbers(0)
     parts = [distribute_tensor(p.clone(), mesh, where) for p, where in zip(whole, placements, strict=True)]
@@ -60,13 +60,13 @@ def sharded(name: str, kwargs: dict[str, Any], mesh: DeviceMesh) -> None:
         opt.step()
         twin.step()
     for p, q, where in zip(parts, whole, placements, strict=True):
-        same(p.full_tensor(), q)
+        close(p.full_tensor(), q)
         assert list(opt.state[p]) == list(twin.state[q])
         for key, value in opt.state[p].items():
             if isinstance(value, torch.Tensor) and value.dim():
                 assert isinstance(value, DTensor), f"{key} of a DTensor is a {type(value).__name__}"
                 assert list(value.placements) == where, key
-                same(value.full_tensor(), twin.state[q][key])
+                close(value.full_tensor(), twin.state[q][key])
 
 
 def zero(name: str, kwargs: dict[str, Any]) -> None:
@@ -81,7 +81,7 @@ def zero(name: str, kwargs: dict[str, Any]) -> None:
         plain.step()
         opt.step()
         for p, q in zip(whole, parts, strict=True):
-            same(q.detach(), p.detach())
+            assert torch.equal(q, p)
 
     step(1)
     opt.param_groups[0]["lr"] = plain.param_groups[0]["lr"] = 0.5

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
-from frontends.torch.contract import DENSE, MODULE, assert_same, each, flagged, over, parameters, settings, train
 from torch._dynamo.testing import CompileCounter
+
+from frontends.torch.contract import DENSE, MODULE, assert_same, over, parameters, settings, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's compiler, about itself
 MOST_GRAPHS = 2
@@ -131,7 +132,7 @@ def ready(name: str, **kwargs: Any) -> tuple[torch.nn.Module, torch.Tensor, Any,
 def test_state_swapped_in(name: str) -> None:
     """Parameters and state from elsewhere are stepped on in their own memory; then the optimizer is as it was."""
     stateless = pytest.importorskip("torch.optim._stateless")
-    model, x, opt, others, saved = ready(name)
+    model, _, opt, others, saved = ready(name)
     before, state, held = copy.deepcopy(opt.state_dict()), opt.state, [p.detach().clone() for p in model.parameters()]
     lists = [group["params"] for group in opt.param_groups]
     twin = getattr(MODULE, name)([p.detach().clone() for p in others.values()], lr=0.03125)

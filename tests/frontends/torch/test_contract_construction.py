@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from frontends.torch.contract import DENSE, FUSED, INFOS, assert_same, each, flagged, over, parameters, settings, train
 
 
@@ -104,7 +105,10 @@ def test_a_tensor_lr_is_a_number(info: Any) -> None:
             for scheduled in (False, True):
                 one, two = parameters((10, 5), (10,)), parameters((10, 5), (10,))
                 lr = 2.0**-7  # a float32 tensor holds it exactly, and its halves
-                opts = [info.optim_cls(one, lr=torch.full((1,) * dims, lr), **kwargs), info.optim_cls(two, lr=lr, **kwargs)]
+                opts = [
+                    info.optim_cls(one, lr=torch.full((1,) * dims, lr), **kwargs),
+                    info.optim_cls(two, lr=lr, **kwargs),
+                ]
                 schedulers = [torch.optim.lr_scheduler.ExponentialLR(o, 0.5) for o in opts if scheduled]
                 for seed in range(4):
                     for o, params in zip(opts, (one, two), strict=True):

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from frontends.torch.contract import DENSE, MODULE, over, settings
 from torch.autograd import gradcheck
+
+from frontends.torch.contract import DENSE, MODULE, over, settings
 
 SIZE = 5
 SLOTS: dict[str, tuple[dict[str, Any], ...]] = {
@@ -44,7 +45,9 @@ def existing_state(name: str, kwargs: dict[str, Any]) -> dict[str, torch.Tensor]
     return state
 
 
-def check(name: str, kwargs: dict[str, Any], learned: dict[str, torch.Tensor] | None = None, fresh: bool = False) -> None:
+def check(
+    name: str, kwargs: dict[str, Any], learned: dict[str, torch.Tensor] | None = None, fresh: bool = False
+) -> None:
     """Finite differences of one step in the parameter, its gradient, its state and the learned numbers.
 
     Three steps when numbers are learned, so that their effect through the state is seen.

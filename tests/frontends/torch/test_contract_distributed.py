@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from frontends.torch.contract import DENSE, MODULE, assert_same, over, parameters, train
 
 TIME_LIMIT = 300.0

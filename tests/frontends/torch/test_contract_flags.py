@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from frontends.torch.contract import DENSE, FUSED, INFOS, assert_same, each, over, parameters, settings, train
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from frontends.torch.contract import INFOS, MODULE, assert_same, over, parameters, train
 from torch.optim import lr_scheduler as schedulers
 from torch.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn, update_bn
+
+from frontends.torch.contract import INFOS, MODULE, assert_same, over, parameters, train
 
 Maker = Callable[[torch.optim.Optimizer], Any]
 
@@ -23,10 +24,14 @@ SCHEDULERS: dict[str, Maker] = {
     "ConstantLR": lambda o: schedulers.ConstantLR(o, 0.25, 4),
     "LinearLR": lambda o: schedulers.LinearLR(o, 0.4, total_iters=4),
     "ExponentialLR": lambda o: schedulers.ExponentialLR(o, 0.9),
-    "SequentialLR": lambda o: schedulers.SequentialLR(o, [schedulers.ConstantLR(o, 0.5, 9), schedulers.ExponentialLR(o, 0.9)], [4]),  # fmt: skip
+    "SequentialLR": lambda o: schedulers.SequentialLR(
+        o, [schedulers.ConstantLR(o, 0.5, 9), schedulers.ExponentialLR(o, 0.9)], [4]
+    ),
     "PolynomialLR": lambda o: schedulers.PolynomialLR(o, 5, 0.9),
     "CosineAnnealingLR": lambda o: schedulers.CosineAnnealingLR(o, 5),
-    "ChainedScheduler": lambda o: schedulers.ChainedScheduler([schedulers.ConstantLR(o, 0.5, 3), schedulers.ExponentialLR(o, 0.9)]),  # fmt: skip
+    "ChainedScheduler": lambda o: schedulers.ChainedScheduler(
+        [schedulers.ConstantLR(o, 0.5, 3), schedulers.ExponentialLR(o, 0.9)]
+    ),
     "ReduceLROnPlateau": lambda o: schedulers.ReduceLROnPlateau(o, patience=1),
     "CyclicLR": lambda o: schedulers.CyclicLR(o, 0.001, 0.01, 3, cycle_momentum=cycles(o)),
     "CosineAnnealingWarmRestarts": lambda o: schedulers.CosineAnnealingWarmRestarts(o, 3),

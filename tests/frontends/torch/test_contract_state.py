@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from frontends.torch.contract import DENSE, INFOS, MODULE, assert_same, each, flagged, over, parameters, settings, train
 
 

@@ -1,11 +1,11 @@
 """Three whole programs of torch users: only the optimizer's module changes, and the losses equal torch's.
 
 What "equal" may mean is measured, not chosen. Rounding acts as if it nudged parameters by an ulp, so the yardstick is
-torch against itself: from weights moved by one ulp (three times, each weight up or down at random), and by its own
-fused kernel. Ours is one more such twin. The largest deviation of the four up to a step, and an ulp of the loss itself
+torch against itself: from weights moved by one ulp (twice, each weight up or down at random), and by its own
+fused kernel. Ours is one more such twin. The largest deviation of the three up to a step, and an ulp of the loss itself
 (a float32 mean; the first steps may agree by chance), make the scale of the noise there. Held to the scale of the other
-three, a twin's deviation reaches 0.5 to 1.5 times it over these programs, here and at full length, and ours 0.5 to 1.0
-times that of the four; `DEVIATION` leaves a factor between two and three for other machines. Torch with eps = 1e-7 for
+two, a twin's deviation reaches 0.5 to 1.5 times it over these programs, here and at full length, and ours 0.5 to 1.0
+times that of the three; `DEVIATION` leaves a factor between two and three for other machines. Torch with eps = 1e-7 for
 1e-8 reaches 25 to 150 times, which the bound must refuse.
 
 Sums in torch are rounded as its number of threads has it: one here. No other nondeterminism of torch was met on CPU.
@@ -34,9 +34,9 @@ sys.path.insert(0, str(EXAMPLES))
 from torch_common import Run, digest, restore, snapshot, train  # noqa: E402
 
 OURS = os.environ.get("OPT", "adamas.torch")
-STEPS = {"torch_digits_cnn": 150, "torch_small_gpt": 60, "torch_recommender": 600}  # of 400, 600 and 1500: for time
+STEPS = {"torch_digits_cnn": 150, "torch_small_gpt": 40, "torch_recommender": 600}  # of 400, 600 and 1500: for time
 DEVIATION, ULP = 4.0, 2.0**-23
-TWINS = ("nudged 0", "nudged 1", "nudged 2", "fused")
+TWINS = ("nudged 0", "nudged 1", "fused")
 programs = pytest.mark.parametrize("program", STEPS)
 
 
@@ -122,12 +122,12 @@ def test_quality_equals_torchs(program: str) -> None:
 
 
 def test_the_programs_learn() -> None:
-    """Digits over 97 %; the GPT, after a tenth of its run, clearly under the entropy of single letters; the
+    """Digits over 97 %; the GPT, after a fifteenth of its run, clearly under the entropy of single letters; the
     recommender at the noise and at most sqrt(1 + parameters / ratings) above it, as a least-squares fit would be."""
     if importlib.util.find_spec("sklearn"):
         assert trained("torch_digits_cnn", OURS)[1]["quality"]["accuracy"] > 0.97
     gpt = trained("torch_small_gpt", OURS)[1]["quality"]
-    assert gpt["test_loss"] < gpt["unigram_entropy"] - 0.4
+    assert gpt["test_loss"] < gpt["unigram_entropy"] - 0.3
     run, result = trained("torch_recommender", OURS)
     parameters, ratings = sum(p.numel() for p in run.parts["model"].parameters()), run.parts["batches"].rows
     least = result["quality"]["noise"]

@@ -91,6 +91,7 @@ class Batch:
     def __init__(
         self, engine: Engine, indices: Sequence[int], homes: Sequence[list[tuple[Segment, int]]], generated: Generated
     ):
+        self.engine, self.around = engine, engine.around
         self.indices = list(indices)
         self.groups = [engine.groups[k] for k in indices]
         count, slots = len(self.groups), len(self.groups[0].scalar_state)
@@ -112,6 +113,9 @@ class Batch:
     def scalars(self) -> list[dict[str, float]] | None:
         """New scalar slots of the groups, their numbers set in the segments; None if one is not finite."""
         inputs = self.inputs
+        if self.around is not self.engine.around:
+            inputs[:] = [self.engine.inputs(group) for group in self.groups]
+            self.around = self.engine.around
         inputs[:, 0] = [group.t + 1 for group in self.groups]
         for row, group in enumerate(self.groups):
             numbers = group.settings.at(group.t)
