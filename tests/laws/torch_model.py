@@ -45,16 +45,19 @@ class Kept:
 
 @dataclass(eq=False)
 class Gradient:
-    """One gradient: its place, or the state tensor that it is; and a lazy sign or conjugation."""
+    """One gradient: its place, or the state tensor that it is, or numbers in memory of torch's; and a lazy sign."""
 
     place: Place | None
     kept: Kept | None = None
+    numbers: Array | None = None
     flip: str = ""
 
     def values(self) -> Array:
         """What torch says that it holds."""
         if self.kept is not None:
             return self.kept.values.copy()
+        if self.numbers is not None:
+            return self.numbers
         assert self.place is not None
         found = np.array(self.place.view(self.place.arena.image), order="C")
         if self.flip == "conjugated":
@@ -92,12 +95,16 @@ class Job:
     def __post_init__(self) -> None:
         assert self.cell.gradient is not None
         self.g = self.cell.gradient.values()
+        if self.cell.place.kind.startswith("complex") and self.g.ndim == len(self.cell.place.shape):
+            self.g = np.stack([self.g, np.zeros_like(self.g)], -1)  # a real gradient of a complex parameter
         self.compute = DTYPES[COMPUTE.get(self.cell.place.kind, "float32")][1]
 
     def steps(self) -> int:
         """Steps done; classes without a count know only whether they have begun."""
         keys = [self.host.key(s.name) for s in self.form.resolved.slots]
-        return int(self.cell.numbers.get("step", 0)) if self.host.counts else int(any(k in self.cell.state for k in keys))
+        return (
+            int(self.cell.numbers.get("step", 0)) if self.host.counts else int(any(k in self.cell.state for k in keys))
+        )
 
     def scalars(self) -> tuple[float, ...]:
         """The scalar slots."""
@@ -157,7 +164,7 @@ class Model:
             jobs = self.jobs(optimizer)
         except ValueError:
             return [], ValueError
-        if any(self._repeats(job.cell.place) for job in jobs):
+        if any(self._repeats(j.cell.place) or j.cell.tensor.grad.shape != j.cell.tensor.shape for j in jobs):
             return [], RuntimeError
         tied = self.tied and any(
             a.cell.place.meets(b.cell.place) for k, a in enumerate(jobs) for b in jobs[:k] if a.cell.place.extent()
@@ -235,6 +242,8 @@ class Model:
         """
         for cell in cells:
             self._check_state(cell, optimizer.state.get(cell.tensor))
+            if cell.gradient is not None and cell.gradient.numbers is not None:
+                assert logical(cell.tensor.grad).tobytes() == cell.gradient.numbers.tobytes(), f"{cell.name}.grad"
         if memory and not self.memory.holds():
             for cell in self.cells:
                 cell.place.forgive()
@@ -252,7 +261,9 @@ class Model:
             f"{cell.name}: state {list(entry)}, expected {[*cell.state, *cell.numbers]}"
         )
         for key, number in cell.numbers.items():
-            assert float(entry[key]) == number or number != number, f"{cell.name}: {key} {entry[key]}, expected {number}"
+            assert float(entry[key]) == number or number != number, (
+                f"{cell.name}: {key} {entry[key]}, expected {number}"
+            )
         for key, kept in cell.state.items():
             tensor = entry[key]
             assert tensor.dtype is DTYPES[kept.kind][0], f"{cell.name}: {key} is {tensor.dtype}, expected {kept.kind}"
@@ -273,6 +284,9 @@ class Model:
             fits = cell.place.dense and cell.place.same_layout(before)
             assert not fits or not kept.values.size, f"{cell.name}: {key} was replaced, though it lay as the parameter"
             kept.place = None
+            for other in self.cells:
+                if other.gradient is not None and other.gradient.kept is kept:  # it is the old tensor, as it was
+                    other.gradient = Gradient(None, numbers=logical(other.tensor.grad))
 
     def _damage(self) -> str:
         lines = []

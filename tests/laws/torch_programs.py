@@ -1,7 +1,7 @@
 """Random programs of a torch optimizer's user: steps, and everything that may change between them.
 
 A program is a recipe of whole numbers, each of which seeds one thing (a parameter, a change): Hypothesis draws and
-shrinks the lists. `Program.log` says in words what was done.
+shrinks the lists, and NumPy need not be asked for every number. An error carries what was done, in words.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from torch_changes import change
+from torch_changes_kept import CHANGES
 from torch_memory import (
-    DTYPES,
     DENSE,
+    DTYPES,
     GRADIENT_STYLES,
     LARGE,
     SHAPES,
@@ -28,9 +29,11 @@ from torch_memory import (
     strides_of,
     values,
 )
-from torch_model import Cell, Gradient, Kept, Model
+from torch_model import Cell, Gradient, Kept, Model, logical
 
 import adamas.torch as at
+from adamas.engine.cpu import plan as cpu_plan
+from adamas.torch import _look
 
 BETAS = (0.0, 0.5, 0.83, 0.9, 0.957)
 SETTINGS: dict[str, Sequence[Any]] = {
@@ -77,6 +80,15 @@ def kinds_of(name: str, wide: bool) -> tuple[str, ...]:
     return kinds + (("float16",) if name == "SGD" and not wide else ())
 
 
+OTHER_KINDS = {
+    "float32": ("bfloat16", "float16", "float64"),
+    "bfloat16": ("float32",),
+    "complex64": ("float32", "complex128"),
+    "complex128": ("complex64", "float64"),
+}
+"""Dtypes of gradients beside the parameter's own."""
+
+
 @cache
 def defaults_of(name: str) -> dict[str, Any]:
     """Keys of a class's groups, with their defaults."""
@@ -92,6 +104,7 @@ class Recipe:
         parameters: a seed for each.
         rounds: before each step, a seed for each change.
         plain: whether tensors are looked at in Python (`PlainLook`).
+        batched: whether the scalars of few groups are computed as those of many are.
         wide: whether to choose from all forms and dtypes.
     """
 
@@ -99,6 +112,7 @@ class Recipe:
     parameters: list[int]
     rounds: list[list[int]]
     plain: bool = False
+    batched: bool = False
     wide: bool = False
 
 
@@ -111,16 +125,36 @@ def recipes(wide: bool) -> st.SearchStrategy[Recipe]:
         st.lists(seed, min_size=1, max_size=4),
         st.lists(st.lists(seed, max_size=3), min_size=2, max_size=6),
         st.booleans(),
+        st.booleans(),
         st.just(wide),
     )
 
 
-def random_recipe(seed: int, plain: bool = False) -> Recipe:
+def random_recipe(seed: int) -> Recipe:
     """One of them without Hypothesis."""
     rng = random.Random(seed)
     draw = lambda: rng.getrandbits(32)
     rounds = [[draw() for _ in range(rng.randrange(3))] for _ in range(rng.randrange(2, 6))]
-    return Recipe(draw(), [draw() for _ in range(rng.randrange(1, 4))], rounds, plain)
+    return Recipe(draw(), [draw() for _ in range(rng.randrange(1, 4))], rounds, rng.random() < 0.25, rng.random() < 0.3)
+
+
+def play(recipe: Recipe, safe: bool = False) -> Program:
+    """Run a program; an error says what was done until then."""
+    before = _look.layout_known, cpu_plan.MIN_GROUPS
+    if recipe.plain:
+        _look.layout_known = lambda: False  # type: ignore[assignment]
+    if recipe.batched:
+        cpu_plan.MIN_GROUPS = 1
+    log: list[str] = []
+    try:
+        program = Program(recipe, log, safe)
+        program.run()
+    except Exception as error:
+        error.add_note("\n".join(["The program:", *log]))
+        raise
+    finally:
+        _look.layout_known, cpu_plan.MIN_GROUPS = before
+    return program
 
 
 class Program:
@@ -128,11 +162,12 @@ class Program:
 
     Args:
         recipe: what it is made of.
+        log: takes what is done, in words.
         safe: keep the memory of everything that is replaced, so that a driver broken on purpose writes no other's.
     """
 
-    def __init__(self, recipe: Recipe, safe: bool = False):
-        self.recipe, self.safe, self.log = recipe, safe, list[str]()
+    def __init__(self, recipe: Recipe, log: list[str], safe: bool = False):
+        self.recipe, self.safe, self.log = recipe, safe, log
         rng = self.rng = random.Random(recipe.start)
         self.graveyard: list[Any] = []
         self.memory = Memory(rng)
@@ -252,8 +287,10 @@ class Program:
         """A new tensor of random layout."""
         kind = cell.place.kind
         if self.strange == "gradient" and rng.random() < 0.5:
-            others = {"float32": ("bfloat16", "float16", "float64"), "bfloat16": ("float32",)}.get(kind, (kind,))
-            kind = rng.choice(others) if self.recipe.wide else others[0]
+            kinds = OTHER_KINDS.get(kind, (kind,))
+            if self.model.clip_norm is not None and kind == "complex64":
+                kinds = ("float32",)  # a norm may be of complex128 numbers or of what is left of them
+            kind = rng.choice(kinds) if self.recipe.wide else kinds[0]
         styles = ("c",) if rng.random() < 0.5 else GRADIENT_STYLES
         if rng.random() < (0.95 if self.tidy else 0.4) and cell.place.dense:
             place = self.memory.reserve(kind, cell.place.shape, cell.place.strides, self.live())
@@ -261,7 +298,12 @@ class Program:
             place = self.new_place(rng, kind, cell.place.shape, styles)
         place.put(values(rng, kind, place.shape, self.hard))
         tensor, flip = place.tensor(own=rng.random() < 0.5), ""
-        if rng.random() < 0.1:
+        if rng.random() < 0.2:  # in memory that is free again as soon as another gradient comes
+            tensor = tensor.clone(memory_format=torch.preserve_format)
+            self.set_gradient(cell, Gradient(None, numbers=logical(tensor)), tensor)
+            self.say(f"{cell.name}.grad = {place.kind} strides {tensor.stride()}, torch's own")
+            return
+        if rng.random() < 0.04:
             flip = "conjugated" if tensor.is_complex() else "negated"
             tensor = tensor.conj() if tensor.is_complex() else torch._neg_view(tensor)
         self.set_gradient(cell, Gradient(place, flip=flip), tensor)
@@ -274,6 +316,9 @@ class Program:
             if now is None:
                 if chance < 0.85:
                     self.new_gradient(rng, cell)
+            elif now.numbers is not None and chance < 0.5:
+                cell.tensor.grad.mul_(0.5)
+                now.numbers = logical(cell.tensor.grad)
             elif self.tidy and chance < 0.9 and now.place is not None and not now.place.same_layout(cell.place):
                 self.new_gradient(rng, cell)
             elif chance < 0.45:
@@ -287,36 +332,59 @@ class Program:
                 self.say(f"{cell.name}.grad = None")
 
     # -- the step -------------------------------------------------------------------------------------------
-    def step(self) -> None:
-        """Step both, and compare."""
-        cells, before = self.model.cells, [(c.tensor._version, _version(c.tensor.grad)) for c in self.model.cells]
-        members = self.members()
-        stepped, error = self.model.advance(self.optimizer)
-        self.say("step" if error is None else f"step that raises {error.__name__}")
-        raised: Exception | None = None
-        try:
-            self.optimizer.step()
-        except (ValueError, RuntimeError, FloatingPointError) as e:
-            if error is None:
-                raise
-            raised = e
-        assert type(raised) is (error or type(None)), f"raised {raised!r}, expected {error}"
+    def step(self, way: str = "") -> None:
+        """Step both, and compare; the step is called plainly, or with a closure, after a hook, in a thread."""
+        way = way or self.rng.choice(("", "", "", "closure", "hook", "thread"))
+        cells: list[Cell] = []
+        before: list[tuple[int, int]] = []
+        outcome: list[Any] = []
+
+        def expect(*_: Any) -> None:
+            if way in ("closure", "hook"):
+                self.gradients(self.rng)
+            cells[:] = self.model.cells
+            before[:] = [(c.tensor._version, _version(c.tensor.grad)) for c in cells]
+            outcome[:] = self.model.advance(self.optimizer)
+
+        raised: list[Exception] = []
+
+        def act() -> None:
+            try:
+                self.optimizer.step(*([expect] if way == "closure" else []))
+            except (ValueError, RuntimeError, FloatingPointError) as error:
+                raised.append(error)
+
+        hook = self.optimizer.register_step_pre_hook(expect) if way == "hook" else None
+        if way not in ("closure", "hook"):
+            expect()
+        if way == "thread":
+            thread = Thread(target=act)
+            thread.start()
+            thread.join()
+        else:
+            act()
+        if hook is not None:
+            hook.remove()
+        stepped, error = outcome
+        self.say(f"step {way} {error.__name__ if error else ''}")
+        if raised and error is None:
+            raise raised[0]
+        assert [type(e) for e in raised] == ([error] if error else []), f"raised {raised}, expected {error}"
         for cell, (version, gradient) in zip(cells, before, strict=True):
             moved = cell.tensor._version != version
             assert moved == (cell in stepped), f"{cell.name}: _version {version} -> {cell.tensor._version}"
             if cell.gradient is None or cell.gradient.kept is None:
                 assert _version(cell.tensor.grad) == gradient, f"{cell.name}.grad was written"
-        self.model.check(self.optimizer, members)
+        self.model.check(self.optimizer, self.members())
 
     def run(self) -> None:
         """Everything, in order."""
         for seeds in self.recipe.rounds:
             for seed in seeds:
-                change(self, seed)
+                CHANGES[seed % len(CHANGES)](self, random.Random(seed))
             self.gradients(self.rng)
             self.step()
 
 
 def _version(tensor: torch.Tensor | None) -> int:
     return -1 if tensor is None else tensor._version
-

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ..rules import Resolved
-from .cpu.pool import POOL
+from .cpu.pool import POOL, Workers
 from .plan import Row
 from .step import Shape
 from .storage import Format
@@ -151,15 +151,12 @@ class Engine:
 
     def __init__(self, around: Around, keeper: Keeper):
         self.around, self.keeper = around, keeper
+        self.workers: Workers = POOL
         self.groups: list[Group] = []
         self.counters = {"nonfinite": 0, "skipped": 0, "staged": 0}
         self.last_norm: float | None = None
         self.lock = threading.RLock()
         _live.add(self)
-
-    def threads(self) -> int:
-        """On how many threads a large step runs."""
-        return POOL.threads
 
     def inputs(self, group: Group) -> tuple[float, ...]:
         """What the scalar part takes, in its order (see `scalar_inputs`)."""

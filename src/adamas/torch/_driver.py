@@ -19,19 +19,11 @@ from ._members import Member, Reading, members_of
 from ._operations import OperationsPlan
 from ._slots import State
 from ._sparse import touched_rows
+from ._team import TEAM
 from ._tensors import array_of, format_of, gradient_array
 
 if TYPE_CHECKING:
     from ._optimizer import FusedOptimizer
-
-
-class TorchEngine(Engine):
-    """The engine on as many threads as torch is allowed."""
-
-    keeper: Keeper
-
-    def threads(self) -> int:
-        return min(super().threads(), torch.get_num_threads())
 
 
 class Lanes:
@@ -69,7 +61,9 @@ class Driver:
 
     def __init__(self, optimizer: FusedOptimizer, around: Around):
         self.optimizer = optimizer
-        self.engine = TorchEngine(around, Keeper())
+        self.keeper = Keeper()
+        self.engine = Engine(around, self.keeper)
+        self.engine.workers = TEAM
         self.readings: list[Reading] = []
         self.plan: CpuPlan | None = None
         self.look: Look | None = None
@@ -135,7 +129,7 @@ class Driver:
     def _wave(self, members: list[Member], lasting: bool) -> bool:
         """Step members that do not overlap."""
         engine = self.engine
-        engine.keeper.members = {}
+        self.keeper.members = {}
         self._gather_groups(members)
         rows, groups, operations = [], [], []
         dense = [m for m in members if m.lane == "native"]
@@ -145,7 +139,7 @@ class Driver:
                 operations.append(member)
                 continue
             rows.append(touched_rows(member) if member.lane == "rows" else _row(member, spans))
-            engine.keeper.members[id(rows[-1])] = member
+            self.keeper.members[id(rows[-1])] = member
             groups.append(member.group)
         staged = [r.name for r in rows if not r.dense and type(r) is Row]
         engine.counters["staged"] = len(staged)

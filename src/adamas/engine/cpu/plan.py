@@ -115,7 +115,7 @@ class CpuPlan:
             segment.scale(coefficients)
             if segment.form.shape.cautious:
                 segment.agree()
-            bad += segment.list.run(segment.kernels["run"], self.engine.threads())
+            bad += segment.list.run(segment.kernels["run"], self.engine.workers)
         if self.staged:
             for row in self.rows:
                 row.scatter()

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from functools import cache, cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from .cache import load_module
 from .placement import Placement
 from .templates import BAD, DONE, FIRST_RANGE, RANGE_WORDS, RANGES
 
+MIN_PARALLEL_BYTES = 2_500_000  # below this one thread ends before a second has woken (about 20 us)
 SPINS = 40_000  # looks at the mailbox before sleeping, about 1 ns each
 SEQUENCE, ENTRY, CONTROL, ACKNOWLEDGED, AWAKE, MAIL_WORDS = 0, 1, 2, 8, 9, 24
 
@@ -70,6 +71,21 @@ def native() -> ModuleType:
     return load_module("pool", SOURCE)
 
 
+class Workers(Protocol):
+    """Threads that run work lists: `POOL`, or a host's own."""
+
+    smallest: int
+
+    @property
+    def threads(self) -> int:
+        """How many there are."""
+        ...
+
+    def run(self, kernel: Kernel, address: int, owner: object, ranges: int) -> None:
+        """See `Pool.run`."""
+        ...
+
+
 class Kernel:
     """A compiled `run(control, thread)` and its address as a C function.
 
@@ -116,6 +132,9 @@ class _Worker:
 
 class Pool:
     """The process's workers. One step at a time uses them; a step that finds them busy runs on its own thread."""
+
+    smallest = MIN_PARALLEL_BYTES
+    threads: int
 
     def __init__(self) -> None:
         self.forget()

@@ -124,13 +124,12 @@ class Segment:
         infinity = self.g_format.infinity
         shift = 0
         work.row_reals[:, 3] = 0.0
-        threads = self.engine.threads()
-        work.run(kernel, threads)
+        work.run(kernel, self.engine.workers)
         exponent = survey.largest_exponent(work.results, self.g_format)
         if self.g_format.compute == "float64" and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
             shift = -exponent
             work.row_reals[:, 3] = shift
-            work.run(kernel, threads)
+            work.run(kernel, self.engine.workers)
         if not per_row:
             return [survey.collect(work.results, shift, infinity)]
         return [
@@ -140,7 +139,7 @@ class Segment:
 
     def agree(self) -> None:
         """First pass of the cautious mask: how many components agree, per row."""
-        self.list.run(self.kernels["count"], self.engine.threads())
+        self.list.run(self.kernels["count"], self.engine.workers)
         counts = self.list.results.reshape(-1)[: len(self.list.items)]
         kept = np.zeros(len(self.rows), np.int64)
         np.add.at(kept, self.list.items[:, 0], counts)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .pool import POOL, Kernel
+from .pool import Kernel, Workers
 from .templates import (
     BAD,
     DONE,
@@ -27,7 +27,6 @@ from .templates import (
     TASKS,
 )
 
-MIN_PARALLEL_BYTES = 2_500_000  # below this one thread ends before a second has woken (about 20 us)
 MIN_TASK_BYTES, MAX_TASK_BYTES = 200_000, 1_500_000  # small enough to balance, large enough to stream
 TASKS_PER_RANGE = 6
 
@@ -52,11 +51,11 @@ class WorkList:
         self.scalar_buffer = self.scalars.reshape(-1).view(np.uint8).data
         self.threads = 0
 
-    def cut(self, threads: int) -> None:
-        """Cut rows into items and tasks, and tasks into one contiguous range per thread."""
+    def cut(self, threads: int, smallest: int) -> None:
+        """Cut rows into items and tasks, and tasks into one contiguous range per thread; less than smallest for one."""
         total = int(self.sizes.sum()) * self.element_bytes
         self.threads = threads
-        ranges = threads if total >= MIN_PARALLEL_BYTES else 1
+        ranges = threads if total >= smallest else 1
         goal = min(max(total // (ranges * TASKS_PER_RANGE), MIN_TASK_BYTES), MAX_TASK_BYTES)
         length = max(1, goal // self.element_bytes)
         items: list[tuple[int, int, int]] = []
@@ -77,18 +76,18 @@ class WorkList:
         self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), SURVEY_WORDS), np.int64)
         self.blocks: dict[Kernel, ControlBlock] = {}
 
-    def run(self, kernel: Kernel, threads: int) -> int:
-        """Run a kernel over the list, on at most so many threads.
+    def run(self, kernel: Kernel, workers: Workers) -> int:
+        """Run a kernel over the list.
 
         Returns:
             Number of non-finite gradient elements that it met.
         """
-        if self.threads != threads:
-            self.cut(threads)
+        if self.threads != workers.threads:
+            self.cut(workers.threads, workers.smallest)
         block = self.blocks.get(kernel)
         if block is None:
             block = self.blocks[kernel] = ControlBlock(self)
-        POOL.run(kernel, block.address, block.keep, self.ranges)
+        workers.run(kernel, block.address, block.keep, self.ranges)
         return block.words[BAD]
 
 
