@@ -163,7 +163,7 @@ def tie(program: Program, rng: random.Random) -> None:
     place = Place(first.place.arena, first.place.kind, first.place.offset, second.place.shape, strides)
     shift = rng.randrange(first.place.extent()) * itemsize(place.kind)
     place.offset += shift
-    if place.span()[1] > len(place.arena.actual) - 16 or any(
+    if place.span()[1] > place.arena.used or any(
         c.gradient.kept or (c.gradient.place and any(c.gradient.place.meets(p) for p in (place, *program.live(False))))
         for c in program.model.cells
         if c.gradient is not None

@@ -25,7 +25,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from frontends.torch.contract import INFOS, assert_same, each, settings  # noqa: E402
+from frontends.pytorch.contract import INFOS, assert_same, each, settings  # noqa: E402
 
 SIZES = (0, 1, 15, 16, 17, 31, 33, 63, 64, 65, 255, 256, 257, 1000)
 STEPS = 20

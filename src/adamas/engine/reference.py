@@ -59,7 +59,7 @@ def primitives(dtype: np.dtype[Any]) -> Words:
 @cache
 def bind(function: Callable[..., Any], words: Words) -> Callable[..., Any]:
     """A copy of a rule or term whose vocabulary acts on some kind of arrays, the terms it calls included."""
-    table: dict[str, Any] = {"__builtins__": {}}
+    table: dict[str, Any] = {"__builtins__": {"__import__": __import__}}  # which operators of frameworks may need
     defaults = tuple(map(_plain, function.__defaults__ or ()))
     copy = types.FunctionType(function.__code__, table, function.__name__, defaults)
     copy.__kwdefaults__ = {n: _plain(v) for n, v in (function.__kwdefaults__ or {}).items()}

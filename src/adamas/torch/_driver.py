@@ -20,7 +20,7 @@ from ._operations import OperationsPlan
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
-from ._tensors import array_of, format_of, gradient_array
+from ._tensors import array_of, format_of, gradient_array, is_traced
 
 if TYPE_CHECKING:
     from ._optimizer import FusedOptimizer
@@ -77,7 +77,8 @@ class Driver:
         with engine.lock:
             if engine.around.grad_scale != grad_scale:
                 engine.around = replace(engine.around, grad_scale=grad_scale)
-            if self.plan is not None and self._current():
+            traced = is_traced()
+            if self.plan is not None and not traced and self._current():
                 done = engine.advance(self.plan)
                 if done:
                     assert self.look is not None
@@ -88,7 +89,7 @@ class Driver:
             state = self.optimizer.tracked_state()
             before = set(map(id, state))
             try:
-                return self._anew(state)
+                return self._anew(state, traced)
             finally:
                 for parameter in [p for p, entry in state.items() if not entry and id(p) not in before]:
                     del state[parameter]  # nothing is kept for it (or the step was refused), and torch shows nothing
@@ -107,13 +108,16 @@ class Driver:
                 return False
         return self.look is not None and self.look.holds()
 
-    def _anew(self, state: State) -> bool:
+    def _anew(self, state: State, traced: bool) -> bool:
         """Read everything again, and step."""
         optimizer = self.optimizer
         self.readings = [
             Reading(optimizer.host, group, f"param_groups[{k}]") for k, group in enumerate(optimizer.param_groups)
         ]
         members = list(members_of(self.readings, state, type(optimizer).__name__))
+        if traced:
+            for member in members:
+                member.lane = "operations"
         optimizer.check_devices(members)
         waves = _waves(members)
         if len(waves) > 1 and self.engine.around.surveys:

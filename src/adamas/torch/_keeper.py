@@ -130,13 +130,13 @@ def history(member: Member, exact: Mapping[int, int]) -> tuple[float, ...]:
     """
     host, state = member.reading.host, member.state
     if host.counts:
-        t = float(state.get("step", 0.0))
+        t = _plain(state.get("step", 0.0))
         kept = exact.get(id(member.parameter), 0)
         t = kept if t >= ROUNDED and np.float32(kept) == t else t
     else:
         t = float(any(state.get(key) is not None for key in member.slots))
     values = [state.get(key) for key in member.scalar_keys]
-    found = [float(value) for value in values if value is not None]
+    found = [_plain(value) for value in values if value is not None]
     return (t, *found) if len(found) == len(values) else (t,)
 
 
@@ -156,4 +156,10 @@ def note(member: Member, group: Group, exact: dict[int, int]) -> None:
     elif host.counts:
         state["step"].fill_(group.t)
     for slot in group.form.resolved.scalar_slots:
-        state[host.key(slot.name)].fill_(group.scalar_state[slot.name])
+        held = state[host.key(slot.name)]
+        if not held.requires_grad:  # else the step on torch's operations has written it
+            held.fill_(group.scalar_state[slot.name])
+
+
+def _plain(value: Any) -> float:
+    return float(value.detach() if isinstance(value, torch.Tensor) else value)

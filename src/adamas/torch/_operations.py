@@ -17,6 +17,7 @@ from ..engine.survey import Sum
 from ..rules import VOCABULARY
 from ._keeper import begin, check_shape
 from ._members import Member
+from ._tensors import is_native, is_traced
 
 WIDE = (torch.float64, torch.complex128)
 
@@ -130,6 +131,7 @@ class OperationsPlan:
         dropped = {s.name: None for s in resolved.rule.slots if not s.scalar and s.name not in keys}
         x: dict[str, Any] = {**self.values[member.group], **dropped, "coefficient": factor, "keep_scale": 1.0}
         x |= _own_tensors(member) if member.reading.differentiable else {}
+        kept = {n: x[n] for n in group.scalar_state if isinstance(x[n], torch.Tensor)}
         g = member.grad.to(p.dtype) if p.is_complex() else member.grad
         x |= {"p": _wide(p), "g": _wide(g)} | {n: _wide(member.state[key]) for n, key in keys.items()}
         new = run_pass(group.form, x, member.reading.differentiable)
@@ -139,9 +141,11 @@ class OperationsPlan:
         _put(p, new["p"])
         for name, key in keys.items():
             _put(member.state[key], new[name])
-        return p.device.type == "cpu" and not bool(
-            torch.isfinite(x["g"]).all()
-        )  # elsewhere it would wait for the device
+        for name in kept:
+            member.state[member.reading.host.key(name)] = new[name].to(kept[name].dtype)
+        if not is_native(p) or is_traced():  # to look would wait for a device, or end a trace
+            return False
+        return not bool(torch.isfinite(x["g"]).all())
 
 
 def _place(member: Member, name: str) -> int:
@@ -157,11 +161,12 @@ def _state_like(p: torch.Tensor, start: float) -> torch.Tensor:
 
 
 def _own_tensors(member: Member) -> dict[str, torch.Tensor]:
-    """Hyper-parameters that are tensors with a gradient of their own."""
+    """Hyper-parameters and scalar slots that are tensors with a gradient of their own."""
     host, group = member.reading.host, member.reading.group
     named = {n: group.get(host.settings.get(n, n)) for n in member.reading.values}
     betas = [n for n in named if n.startswith("beta")]
     named |= dict(zip(betas, group.get("betas", ()), strict=False))
+    named |= {s.name: member.state[host.key(s.name)] for s in member.reading.form.resolved.scalar_slots}
     return {n: v for n, v in named.items() if isinstance(v, torch.Tensor) and v.requires_grad}
 
 

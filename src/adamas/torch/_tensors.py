@@ -30,6 +30,11 @@ def is_native(tensor: torch.Tensor) -> bool:
     return tensor.layout is torch.strided and tensor.device.type == "cpu" and type(tensor) in PLAIN
 
 
+def is_traced() -> bool:
+    """Whether someone records or replaces torch's operations: then the step must be made of them."""
+    return torch._C._len_torch_dispatch_stack() > 0
+
+
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 

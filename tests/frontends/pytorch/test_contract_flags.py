@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import DENSE, FUSED, INFOS, assert_same, each, over, parameters, settings, train
+from frontends.pytorch.contract import DENSE, FUSED, INFOS, assert_same, each, over, parameters, settings, train
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 FLAGGED = [pytest.param(info, flag, id=f"{info.optim_cls.__name__}-{flag}") for info in DENSE for flag in ("foreach", "fused") if flag in info.supported_impls]  # fmt: skip

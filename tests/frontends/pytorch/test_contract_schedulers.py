@@ -12,7 +12,7 @@ import torch
 from torch.optim import lr_scheduler as schedulers
 from torch.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn, update_bn
 
-from frontends.torch.contract import INFOS, MODULE, assert_same, over, parameters, train
+from frontends.pytorch.contract import INFOS, MODULE, assert_same, over, parameters, train
 
 Maker = Callable[[torch.optim.Optimizer], Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import INFOS, advance, assert_same, each, flagged, over, parameters, settings
+from frontends.pytorch.contract import INFOS, advance, assert_same, each, flagged, over, parameters, settings
 
 COMPLEX = [info for info in INFOS if info.supports_complex]
 SPARSE = [info for info in INFOS if info.supports_sparse or info.only_supports_sparse_grads]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from frontends.torch.contract import INFOS, assert_same, over, parameters, train
+from frontends.pytorch.contract import INFOS, assert_same, over, parameters, train
 
 
 def stepped(info: Any, **kwargs: Any) -> tuple[Any, list[torch.Tensor]]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
-from frontends.torch.contract import DENSE, MODULE, assert_same, over, parameters, settings, train
+from frontends.pytorch.contract import DENSE, MODULE, assert_same, over, parameters, settings, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's compiler, about itself
 MOST_GRAPHS = 2

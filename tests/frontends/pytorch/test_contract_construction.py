@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import DENSE, FUSED, INFOS, assert_same, each, flagged, over, parameters, settings, train
+from frontends.pytorch.contract import (
+    DENSE,
+    FUSED,
+    INFOS,
+    assert_same,
+    each,
+    flagged,
+    over,
+    parameters,
+    settings,
+    train,
+)
 
 
 @over(INFOS)

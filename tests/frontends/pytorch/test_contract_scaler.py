@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import DENSE, FUSED, assert_same, each, flagged, over, parameters, settings
+from frontends.pytorch.contract import DENSE, FUSED, assert_same, each, flagged, over, parameters, settings
 
 SCALE = 128.0
 CASES = [

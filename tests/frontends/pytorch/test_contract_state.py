@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import DENSE, INFOS, MODULE, assert_same, each, flagged, over, parameters, settings, train
+from frontends.pytorch.contract import (
+    DENSE,
+    INFOS,
+    MODULE,
+    assert_same,
+    each,
+    flagged,
+    over,
+    parameters,
+    settings,
+    train,
+)
 
 
 def pair() -> list[torch.Tensor]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import DENSE, MODULE, assert_same, over, parameters, train
+from frontends.pytorch.contract import DENSE, MODULE, assert_same, over, parameters, train
 
 TIME_LIMIT = 300.0
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's checkpoints, about themselves

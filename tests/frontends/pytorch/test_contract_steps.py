@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.torch.contract import (
+from frontends.pytorch.contract import (
     DENSE,
     FUSED,
     INFOS,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from frontends.torch.contract import DENSE, MODULE, over, settings
+from frontends.pytorch.contract import DENSE, MODULE, over, settings
 
 SIZE = 5
 SLOTS: dict[str, tuple[dict[str, Any], ...]] = {
