@@ -32,7 +32,8 @@ def bench(
 ) -> None:  # fmt: skip
     """Measure the engine, or the PyTorch front end, beside their peers, as ratios within one run.
 
-    engine (the default): kernels and the NumPy front end; torch takes part if it is installed.
+    engine, the default: kernels and the NumPy front end; torch takes part if it is installed.
+
     torch: whole training iterations and steps of adamas.torch beside torch.optim.
 
     Contestants take turns; times are medians. Ratio = peer's time / ours.

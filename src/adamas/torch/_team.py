@@ -53,7 +53,7 @@ def entrance() -> Callable[[int, int, int, int], None] | None:
     except (OSError, AttributeError):
         return None
     start.argtypes, start.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint], None
-    return start  # type: ignore[no-any-return]
+    return start
 
 
 class Team:
