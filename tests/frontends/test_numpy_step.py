@@ -539,8 +539,7 @@ def test_last_norm_is_exact(backend: str) -> None:
         with np.errstate(all="ignore"):
             expected = float(np.sqrt(math.fsum(((h.astype(float) / scale) ** 2).tolist())) * scale)
         opt.step(np.zeros(1000, dtype), h)
-        if backend == "cpu" or dtype is np.float32:
-            assert opt.last_norm == pytest.approx(expected, rel=1e-13)
+        assert opt.last_norm == pytest.approx(expected, rel=1e-13)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -118,9 +118,7 @@ class Job:
 
 def sum_of(g: Array) -> Sum:
     """Exact sum of squares, each rounded to float64."""
-    total = Sum()
-    with np.errstate(all="ignore"):
-        squares = np.square(g.astype(np.float64)).ravel()
+    total, squares = Sum(), np.square(g.astype(np.float64)).ravel()
     if not np.isfinite(squares).all():
         return Sum(0, float(squares.sum()))
     for square in squares.tolist():
@@ -154,6 +152,7 @@ class Model:
                     out.append(Job(cell, form, settings, optimizer.host))
         return out
 
+    @np.errstate(all="ignore")
     def advance(self, optimizer: Any) -> tuple[list[Cell], type[Exception] | None]:
         """Let the model take a step.
 
@@ -198,40 +197,40 @@ class Model:
         first = jobs[0]
         form, dtype, host = first.form, first.compute, first.host
         t, scalars, resolved = first.steps(), first.scalars(), first.form.resolved
-        with np.errstate(all="ignore"):
-            arrays = {"p": [j.cell.place.view(j.cell.place.arena.image) for j in jobs], "g": [j.g for j in jobs]}
-            for slot in resolved.slots:
-                key, begin = host.key(slot.name), first.start(slot.start)
-                held = [j.cell.state.get(key) for j in jobs]
-                arrays[slot.name] = [
-                    np.full(j.g.shape, begin, dtype) if h is None else h.values for h, j in zip(held, jobs, strict=True)
-                ]
-            numbers = (t + 1, *first.settings.at(0), -1.0 if form.maximize else 1.0, np.inf, *scalars)
-            x: dict[str, Any] = dict.fromkeys(s.name for s in resolved.rule.slots)
-            x |= dict(zip(scalar_inputs(resolved), map(float, numbers), strict=True))
-            x |= {n: np.concatenate([a.astype(dtype).ravel() for a in some]) for n, some in arrays.items()}
-            x |= {"t": t + 1, "coefficient": factor, "keep_scale": 1.0}
+        arrays = {"p": [j.cell.place.view(j.cell.place.arena.image) for j in jobs], "g": [j.g for j in jobs]}
+        for slot in resolved.slots:
+            key, begin = host.key(slot.name), first.start(slot.start)
+            held = [j.cell.state.get(key) for j in jobs]
+            arrays[slot.name] = [
+                np.full(j.g.shape, begin, dtype) if h is None else h.values for h, j in zip(held, jobs, strict=True)
+            ]
+        numbers = (t + 1, *first.settings.at(0), -1.0 if form.maximize else 1.0, np.inf, *scalars)
+        x: dict[str, Any] = dict.fromkeys(s.name for s in resolved.rule.slots)
+        x |= dict(zip(scalar_inputs(resolved), map(float, numbers), strict=True))
+        x |= {n: np.concatenate([a.astype(dtype).ravel() for a in some]) for n, some in arrays.items()}
+        x |= {"t": t + 1, "coefficient": factor, "keep_scale": 1.0}
+        new = run_pass(resolved, form.shape, x, dtype)
+        if form.shape.cautious:
+            x["keep_scale"] = enlargement(first.g.size, int(np.sum(new["agreement"])))
             new = run_pass(resolved, form.shape, x, dtype)
-            if form.shape.cautious:
-                x["keep_scale"] = enlargement(first.g.size, int(np.sum(new["agreement"])))
-                new = run_pass(resolved, form.shape, x, dtype)
-            bounds = np.cumsum([j.g.size for j in jobs])[:-1]
-            parts = {n: np.split(np.broadcast_to(np.asarray(new[n]), x["p"].shape), bounds) for n in arrays if n != "g"}
-            for k, job in enumerate(jobs):
-                cell, shape = job.cell, job.g.shape
-                cell.place.expect(parts["p"][k].reshape(shape).astype(DTYPES[cell.place.kind][1]))
-                for slot in resolved.slots:
-                    key = host.key(slot.name)
-                    kept = cell.state.get(key)
-                    if kept is None:
-                        kind = COMPUTE.get(cell.place.kind, "float32")
-                        kept = cell.state[key] = Kept(kind, np.empty(shape, dtype))
-                    kept.values = np.array(parts[slot.name][k].reshape(shape).astype(kept.values.dtype))
-                if host.counts:
-                    cell.numbers["step"] = float(np.float32(t + 1))
-                for slot in resolved.scalar_slots:
-                    cell.numbers[host.key(slot.name)] = float(np.float32(new[slot.name]))
+        bounds = np.cumsum([j.g.size for j in jobs])[:-1]
+        parts = {n: np.split(np.broadcast_to(np.asarray(new[n]), x["p"].shape), bounds) for n in arrays if n != "g"}
+        for k, job in enumerate(jobs):
+            cell, shape = job.cell, job.g.shape
+            cell.place.expect(parts["p"][k].reshape(shape).astype(DTYPES[cell.place.kind][1]))
+            for slot in resolved.slots:
+                key = host.key(slot.name)
+                kept = cell.state.get(key)
+                if kept is None:
+                    kind = COMPUTE.get(cell.place.kind, "float32")
+                    kept = cell.state[key] = Kept(kind, np.empty(shape, dtype))
+                kept.values = np.array(parts[slot.name][k].reshape(shape).astype(kept.values.dtype))
+            if host.counts:
+                cell.numbers["step"] = float(np.float32(t + 1))
+            for slot in resolved.scalar_slots:
+                cell.numbers[host.key(slot.name)] = float(np.float32(new[slot.name]))
 
+    @np.errstate(all="ignore")
     def check(self, optimizer: Any, cells: Sequence[Cell], memory: bool = True) -> None:
         """Compare everything with what is there.
 

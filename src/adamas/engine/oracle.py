@@ -50,7 +50,7 @@ class ReferencePlan:
             bound = bind(prepared, primitives(dtype))
             with np.errstate(all="ignore"):
                 g = bound(row.g.astype(dtype), scale, clip_value, clips)
-            out.append(Sum.of(sum_of_squares(g)))
+            out.append(sum_of_squares(g))
         return out
 
     def run(self, coefficients: float | Sequence[float]) -> bool:

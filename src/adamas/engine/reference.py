@@ -6,7 +6,6 @@ are Python floats, which NumPy rounds once when they meet an array. Nothing here
 
 from __future__ import annotations
 
-import math
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..rules import VOCABULARY, Resolved, is_term
 from .step import Shape, element_pass
+from .survey import UNIT, Sum
 
 Array = NDArray[Any]
 
@@ -103,10 +103,16 @@ def run_pass(resolved: Resolved, shape: Shape, x: Mapping[str, Any], dtype: np.d
         return element_pass(call, resolved, shape, values)
 
 
-def sum_of_squares(g: Array) -> float:
-    """Correctly rounded sum of squares, each square taken in float64; infinity or NaN if any element is."""
-    with np.errstate(all="ignore"):
-        squares = np.square(g.astype(np.float64)).ravel()
-    if not np.isfinite(squares).all():
-        return float(np.sum(squares))
-    return math.fsum(squares.tolist())
+def sum_of_squares(g: Array) -> Sum:
+    """Exact sum of squares, each first rounded to float64's 53 bits; infinity or NaN if any element is."""
+    wide = g.astype(np.float64).ravel()
+    if not np.isfinite(wide).all():
+        return Sum(0, float(np.sum(np.abs(wide))))
+    mantissa, exponent = np.frexp(wide)
+    whole = np.ldexp(mantissa * mantissa, 54).astype(np.int64)  # square = whole * 2 ** (2 * exponent - 54)
+    least = int(exponent.min(initial=0))
+    total = 0
+    for shift, part in ((27, whole >> 27), (0, whole & (1 << 27) - 1)):
+        for k, count in enumerate(np.bincount(exponent - least, part).tolist(), least):  # below 2 ** 53: exact
+            total += int(count) << 2 * k - 54 - UNIT + shift
+    return Sum(total)

@@ -1,7 +1,8 @@
 """What must be known of all gradients before a step: norms and non-finite elements.
 
 Sums of squares are exact (see `cpu/templates.py`), so a norm has the same bits for any order of tensors, any splitting
-and any number of threads. Exact sums are kept as whole multiples of 2**UNIT.
+and any number of threads. A square is exact or rounded to 53 bits, and never under- or overflows. Exact sums are kept
+as whole multiples of 2**UNIT.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .cpu.templates import BIN_BITS, BINS
+from .cpu.templates import BLOCK, COUNT_BITS, SUM_HEAD, WORD_BITS
 from .storage import Format
 
 UNIT = -2400
@@ -33,12 +34,15 @@ class Sum:
         return self.other == 0.0
 
     def root(self) -> float:
-        """The square root, rounded to float64."""
+        """The square root, rounded to float64; infinity where that cannot hold it."""
         if not self.finite:
             return self.other
         surplus = max(0, self.whole.bit_length() - 160)
         surplus += surplus & 1
-        return math.ldexp(math.sqrt(float(self.whole >> surplus)), (surplus + UNIT) // 2)
+        try:
+            return math.ldexp(math.sqrt(float(self.whole >> surplus)), (surplus + UNIT) // 2)
+        except OverflowError:
+            return math.inf
 
     @staticmethod
     def of(value: float) -> Sum:
@@ -49,26 +53,26 @@ class Sum:
         return Sum((numerator << -UNIT) // denominator)
 
 
-def collect(results: NDArray[np.int64], shift: int, infinity: int) -> Sum:
-    """The sum over items that the survey kernel left.
+def lowest_bit(storage: Format) -> int:
+    """Exponent of the last bit that the survey kernel keeps: nothing of the smallest square is below it."""
+    return 2 * (2 - storage.mantissa_bits - storage.exponent_bias) - 2 * COUNT_BITS
 
-    Args:
-        results: rows `magnitude, bin, count0, count1, count2`.
-        shift: gradients were multiplied by 2**shift before squaring.
-        infinity: magnitude of infinity in the compute type; above it is NaN.
-    """
+
+def sum_words(storage: Format) -> int:
+    """Words that the survey kernel leaves per item: room for a block of the largest squares."""
+    highest = 2 * (storage.exponent_bias + 1) + BLOCK.bit_length()
+    return SUM_HEAD + (highest - lowest_bit(storage)) // WORD_BITS + 3
+
+
+def collect(results: NDArray[np.int64], storage: Format) -> Sum:
+    """The sum over items that the survey kernel left, a row each."""
     top = int(results[:, 0].max(initial=0))
-    if top >= infinity:
-        return Sum(0, math.inf if top == infinity else math.nan)
-    total = 0
-    for place in np.unique(results[:, 1]).tolist():
-        counts = results[results[:, 1] == place, 2:]
-        for k in range(BINS):
-            high, low = int((counts[:, k] >> 32).sum()), int((counts[:, k] & 0xFFFFFFFF).sum())
-            exponent = BIN_BITS * (place - 1 - k) - UNIT - 2 * shift
-            count = (high << 32) + low
-            total += count << exponent if exponent >= 0 else count >> -exponent
-    return Sum(total)
+    if top:
+        return Sum(0, math.inf if top == storage.infinity else math.nan)
+    first, end = int(results[:, 1].min(initial=results.shape[1])), int(results[:, 2].max(initial=0))
+    counts = results[:, SUM_HEAD + first : SUM_HEAD + end].sum(axis=0).tolist()
+    whole = sum(count << WORD_BITS * k for k, count in enumerate(counts, first))
+    return Sum(whole << lowest_bit(storage) - UNIT)
 
 
 def coefficient(limit: float | None, norm: float) -> float:
@@ -76,8 +80,3 @@ def coefficient(limit: float | None, norm: float) -> float:
     if limit is None or norm <= limit:
         return 1.0
     return limit / norm
-
-
-def largest_exponent(results: NDArray[np.int64], storage: Format) -> int:
-    """Binary exponent of the largest element, from the survey's magnitudes."""
-    return int(results[:, 0].max(initial=0) >> storage.mantissa_bits) - storage.exponent_bias

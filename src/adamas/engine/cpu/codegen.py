@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...rules import Program, Resolved, Value, append, element, scalar
+from .. import survey
 from ..step import ROW_SCALARS, Shape, element_pass, prepared, scalar_inputs
-from ..storage import FORMATS
-from .templates import HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY
+from ..storage import FORMATS, Format
+from .templates import COUNT_BITS, HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,33 @@ def survey_module(clips: bool, format_name: str) -> Generated:
         parameters=", ".join(["at_g", "n", *program.hoisted]),
         body="\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
         g=_text(g),
-        scaled=f"float64({_text(g)})" if storage.compute == "float32" else f"{_text(g)} * scale",
         integer=_integer(format_name),
+        unsigned="u" + _integer(format_name),
         scalars=_load_scalars(program, format_name),
         size=storage.itemsize,
         infinity=storage.infinity,
-        exponent_unit=1 << storage.mantissa_bits,
+        largest=(1 << storage.compute_dtype.itemsize * 8 - 1) - 1,
+        highest=2 * storage.exponent_bias,
+        mantissa_bits=storage.mantissa_bits,
         exponent_bias=storage.exponent_bias,
+        lowest_bit=survey.lowest_bit(storage),
+        sum_words=survey.sum_words(storage),
+        **_squares(storage, _text(g)),
         **LAYOUT,
     )
     return _generated(text + RUN.format(name="run", body="survey_item", **LAYOUT), program, [])
+
+
+def _squares(storage: Format, g: str) -> dict[str, object]:
+    """How a square is taken: exactly in float64, or rounded to it after a scaling that prevents over- and underflow."""
+    bias, last_bit = storage.exponent_bias, storage.mantissa_bits  # a square in [1, 4) is a multiple of 2 ** -last_bit
+    way = {"scaled": f"{g} * scale", "factors": "x * x, 1.0", "scale": "math.ldexp(1.0, int32(-shift))"}
+    shift = f"min(max(exponent, 1), {2 * bias - 1}) - {bias}"
+    if storage.compute == "float32":
+        way, shift = {"scaled": f"float64({g})", "factors": "x, x", "scale": "1.0"}, "0"
+        last_bit *= 2
+    span = (2 * COUNT_BITS - 2 - last_bit) // 2
+    return {**way, "shift": shift, "span": span, "next": 1.5 * 2.0**-COUNT_BITS}
 
 
 def _generated(text: str, program: Program, slots: Sequence[Value]) -> Generated:

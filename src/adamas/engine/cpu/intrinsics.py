@@ -258,6 +258,18 @@ def nonfinite(typingctx: Any, x: Any) -> Any:
 
 
 @intrinsic
+def multiply_add(typingctx: Any, x: Any, y: Any, z: Any) -> Any:
+    """Sum of z and x * y, fused where the processor does that fast: only for products that are exact anyway."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = args[0].type
+        function = builder.module.declare_intrinsic("llvm.fmuladd", [kind], ir.FunctionType(kind, [kind] * 3))
+        return builder.call(function, args)
+
+    return x(x, x, x), codegen
+
+
+@intrinsic
 def call(typingctx: Any, function: Any, control: Any, me: Any) -> Any:
     """Call the C function `void(int64, int64)` at an address."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -22,7 +23,7 @@ from .pool import Kernel
 from .worklist import WorkList
 
 COEFFICIENT, KEEP_SCALE = (k - len(ROW_SCALARS) for k in range(len(ROW_SCALARS)))  # from the end of a row
-SURVEY_ROW = 5  # group, unused, address of g, shift of exponents, whether sums are wanted
+SURVEY_ROW = 4  # group, unused, address of g, whether sums are wanted
 
 
 @cache
@@ -112,30 +113,23 @@ class Segment:
         kernel, generated = survey_kernel(clips, self.g_format.name)
         if clips not in self.survey_lists:
             sizes = [r.p.size for r in self.rows]
-            work = WorkList(sizes, len(self.used), generated.hoisted, SURVEY_ROW, 2 * self.g_format.itemsize)
+            work = WorkList(
+                sizes, len(self.used), generated.hoisted, SURVEY_ROW, 2 * self.g_format.itemsize,
+                survey.sum_words(self.g_format),
+            )  # fmt: skip
             work.rows[: len(self.rows), 0] = self.local
-            work.rows[:, 4] = self.engine.around.norms
+            work.rows[:, 3] = self.engine.around.norms
             self.survey_lists[clips] = work
         work = self.survey_lists[clips]
         work.rows[: len(self.rows), 2] = self.list.rows[: len(self.rows), 2]
         scalars = scalar_function(generated.scalars)
         hoisted, _ = scalars(*self.engine.around.numbers)
         work.scalars[:, : len(hoisted)] = hoisted
-        infinity = self.g_format.infinity
-        shift = 0
-        work.row_reals[:, 3] = 0.0
         work.run(kernel, self.engine.workers)
-        exponent = survey.largest_exponent(work.results, self.g_format)
-        if self.g_format.compute == "float64" and abs(exponent) > 300 and 0 < int(work.results[:, 0].max()) < infinity:
-            shift = -exponent
-            work.row_reals[:, 3] = shift
-            work.run(kernel, self.engine.workers)
         if not per_row:
-            return [survey.collect(work.results, shift, infinity)]
-        return [
-            survey.collect(work.results[: len(work.items)][work.items[:, 0] == k], shift, infinity)
-            for k in range(len(self.rows))
-        ]
+            return [survey.collect(work.results, self.g_format)]
+        bounds = np.searchsorted(work.items[:, 0], np.arange(len(self.rows) + 1)).tolist()
+        return [survey.collect(work.results[a:b], self.g_format) for a, b in itertools.pairwise(bounds)]
 
     def agree(self) -> None:
         """First pass of the cautious mask: how many components agree, per row."""

@@ -23,7 +23,6 @@ from .templates import (
     ROWS,
     SCALARS,
     STARTS,
-    SURVEY_WORDS,
     TASKS,
 )
 
@@ -40,11 +39,15 @@ class WorkList:
         group_words: scalars per group.
         row_words: words per row.
         element_bytes: memory traffic per element, for balancing.
+        result_words: words that a kernel leaves per item.
     """
 
-    def __init__(self, sizes: Sequence[int], groups: int, group_words: int, row_words: int, element_bytes: int):
+    def __init__(
+        self, sizes: Sequence[int], groups: int, group_words: int, row_words: int, element_bytes: int,
+        result_words: int = 1,
+    ):  # fmt: skip
         self.sizes = np.asarray(sizes, np.int64)
-        self.element_bytes = element_bytes
+        self.element_bytes, self.result_words = element_bytes, result_words
         self.rows: NDArray[np.int64] = np.zeros((max(1, len(sizes)), row_words), np.int64)
         self.row_reals = self.rows.view(np.float64)
         self.scalars = np.zeros((groups, max(1, group_words)), np.float64)
@@ -73,7 +76,7 @@ class WorkList:
         self.ranges = max(1, min(ranges, tasks))
         self.items: NDArray[np.int64] = np.asarray(items, np.int64).reshape(-1, ITEM_WORDS)
         self.starts = np.asarray(starts, np.int64)
-        self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), SURVEY_WORDS), np.int64)
+        self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), self.result_words), np.int64)
         self.blocks: dict[Kernel, ControlBlock] = {}
 
     def run(self, kernel: Kernel, workers: Workers) -> int:
