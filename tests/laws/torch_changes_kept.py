@@ -191,7 +191,7 @@ def edit_groups(program: Program, rng: random.Random) -> None:
         group["params"].pop()
     elif way == 7 and len(groups) > 1:
         groups[0]["params"].extend(groups.pop()["params"])
-    elif way == 8 and group["params"]:
+    elif way == 8 and group["params"] and group["params"][0].numel():
         group["params"].append(group["params"][0])  # stepped twice
         program.model.tied = True
         program.set_gradient(program.cell_of(group["params"][0]), None, None)

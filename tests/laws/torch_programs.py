@@ -288,8 +288,8 @@ class Program:
         kind = cell.place.kind
         if self.strange == "gradient" and rng.random() < 0.5:
             kinds = OTHER_KINDS.get(kind, (kind,))
-            if self.model.clip_norm is not None and kind == "complex64":
-                kinds = ("float32",)  # a norm may be of complex128 numbers or of what is left of them
+            if kind == "complex64" and (self.hard or self.model.clip_norm is not None):
+                kinds = ("float32",)  # a norm or a check may be of complex128 numbers or of what is left of them
             kind = rng.choice(kinds) if self.recipe.wide else kinds[0]
         styles = ("c",) if rng.random() < 0.5 else GRADIENT_STYLES
         if rng.random() < (0.95 if self.tidy else 0.4) and cell.place.dense:
