@@ -77,6 +77,8 @@ def edit_state(program: Program, rng: random.Random) -> None:
         return
     key = rng.choice(sorted(cell.state))
     kept, tensor = cell.state[key], program.optimizer.state[cell.tensor][key]
+    if kept.place is not None and kept.place.repeats:
+        return
     tensor.mul_(0.25) if rng.random() < 0.5 else tensor.zero_()
     if kept.place is not None:
         kept.place.sync()

@@ -175,6 +175,11 @@ class Place:
         """Whether the elements fill the memory between the first and the last."""
         return self.extent() == math.prod(self.shape)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it is expanded: several elements are one."""
+        return self.extent() > 0 and any(s == 0 and n > 1 for s, n in zip(self.strides, self.shape, strict=True))
+
     def same(self, other: Place) -> bool:
         """Whether both are the same elements."""
         mine, others = (self.shape, self.strides, self.offset), (other.shape, other.strides, other.offset)

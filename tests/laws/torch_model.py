@@ -163,7 +163,7 @@ class Model:
             jobs = self.jobs(optimizer)
         except ValueError:
             return [], ValueError
-        if any(self._repeats(j.cell.place) or j.cell.tensor.grad.shape != j.cell.tensor.shape for j in jobs):
+        if any(j.cell.place.repeats or j.cell.tensor.grad.shape != j.cell.tensor.shape for j in jobs):
             return [], RuntimeError
         tied = self.tied and any(
             a.cell.place.meets(b.cell.place) for k, a in enumerate(jobs) for b in jobs[:k] if a.cell.place.extent()
@@ -187,10 +187,6 @@ class Model:
             for batch in batches.values():
                 self._run(batch, factor)
         return [job.cell for job in jobs], None
-
-    @staticmethod
-    def _repeats(place: Place) -> bool:
-        return any(s == 0 and n > 1 for s, n in zip(place.strides, place.shape, strict=True)) and place.extent() > 0
 
     def _run(self, jobs: Sequence[Job], factor: float) -> None:
         """Step parameters of equal form, settings and history as one long array."""

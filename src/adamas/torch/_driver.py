@@ -111,8 +111,11 @@ class Driver:
     def _anew(self, state: State, traced: bool) -> bool:
         """Read everything again, and step."""
         optimizer = self.optimizer
+        groups = optimizer.param_groups
+        known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [
-            Reading(optimizer.host, group, f"param_groups[{k}]") for k, group in enumerate(optimizer.param_groups)
+            known.get(id(group)) or Reading(optimizer.host, group, f"param_groups[{k}]")
+            for k, group in enumerate(groups)
         ]
         members = list(members_of(self.readings, state, type(optimizer).__name__))
         if traced:

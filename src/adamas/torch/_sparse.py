@@ -30,8 +30,10 @@ class TouchedRows(Row):
 
     def take(self, whole: torch.Tensor) -> Array:
         """The rows of a tensor as an array; `scatter` puts them back."""
-        block = whole.detach()[self.index].contiguous()
-        self.blocks.append((whole.detach(), block))
+        whole = whole.detach()
+        one = len(self.index) == 1
+        block = whole.index_select(0, self.index[0]) if one else whole[self.index].contiguous()
+        self.blocks.append((whole, block))
         return array_of(block)
 
     def gather(self) -> None:
@@ -40,7 +42,10 @@ class TouchedRows(Row):
     def scatter(self) -> None:
         """Put parameter and state back."""
         for whole, block in self.blocks:
-            whole[self.index] = block
+            if len(self.index) == 1:
+                whole.index_copy_(0, self.index[0], block)
+            else:
+                whole[self.index] = block
 
 
 def touched_rows(member: Member) -> TouchedRows:
