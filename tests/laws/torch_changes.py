@@ -113,7 +113,7 @@ def set_memory(program: Program, rng: random.Random) -> None:
     place = program.new_place(rng, cell.place.kind, shape)
     if shape != cell.place.shape:
         program.set_gradient(cell, None, None)
-        program.optimizer.state.pop(cell.tensor, None)
+        program.bury(dict(program.optimizer.state.pop(cell.tensor, {})))
         cell.forget()
     move(program, cell, place, values(rng, place.kind, shape, program.hard))
     like = place.tensor(own=rng.random() < 0.5)
@@ -316,6 +316,7 @@ def zero_gradients(program: Program, rng: random.Random) -> None:
             or any(p.meets(now.place) for p in program.live() if p is not now.place)
         ):  # fmt: skip
             return
+    program.bury([c.tensor.grad for c in program.members()])
     program.optimizer.zero_grad(set_to_none=not keep)
     for cell in program.members():
         if not keep:

@@ -6,12 +6,13 @@ import copy
 import pickle
 import random
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch_changes import CHANGES, often, some_cell
-from torch_memory import Arena, Place, values
+from torch_memory import Arena, Place, strides_of, values
 from torch_model import Cell, Gradient, Kept, logical
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ def supply(program: Program, rng: random.Random, cell: Cell, key: str) -> torch.
     return tensor
 
 
-@often(2)
+@often(3)
 def replace_state(program: Program, rng: random.Random) -> None:
     """Another tensor in the place of one; by the entry, or the old object over other memory."""
     cell = some_cell(program, rng, "state")
     if cell is None:
         return
     entry = program.optimizer.state[cell.tensor]
-    key = rng.choice(sorted(cell.state))
+    supplied = [k for k, kept in cell.state.items() if kept.place is not None]
+    key = rng.choice(sorted(supplied if supplied and rng.random() < 0.5 else cell.state))
     old = entry[key]
     if any(c.gradient is not None and c.gradient.kept is cell.state[key] for c in program.model.cells):
         return
@@ -67,6 +69,38 @@ def replace_state(program: Program, rng: random.Random) -> None:
     else:
         entry[key] = tensor
     program.say(f"  by way {how}")
+
+
+@often(2)
+def restride(program: Program, rng: random.Random) -> None:
+    """`as_strided_`: the same tensor over the same memory, its axes in another order."""
+    cell = some_cell(program, rng)
+    if cell is None:
+        return
+    what = rng.choice(("parameter", "gradient", *sorted(cell.state)))
+    gradient, kept = cell.gradient, cell.state.get(what)
+    if what == "gradient" and (gradient is None or gradient.kept is not None or gradient.flip):
+        return
+    place = {"parameter": cell.place, "gradient": gradient and gradient.place}.get(what, kept and kept.place)
+    tensors = {"parameter": cell.tensor, "gradient": cell.tensor.grad}
+    tensor = tensors[what] if what in tensors else program.optimizer.state[cell.tensor][what]
+    strides = strides_of(rng, cell.place.shape, "permuted")
+    if place is not None and not place.dense:
+        return
+    with torch.no_grad():
+        tensor.as_strided_(tensor.shape, strides, tensor.storage_offset())
+    if place is not None:
+        place = replace(place, strides=strides)
+    if kept is not None:
+        kept.place, kept.values = place, logical(tensor)
+        kept.see(tensor)
+    elif what == "parameter":
+        cell.place = place
+    elif place is None:
+        gradient.numbers = logical(tensor)
+    else:
+        gradient.place = place
+    program.say(f"{cell.name}'s {what} restrided: {strides}")
 
 
 @often(2)
@@ -110,6 +144,7 @@ def edit_numbers(program: Program, rng: random.Random) -> None:
     key = rng.choice(sorted(cell.numbers))
     value = rng.choice((0.0, 1.0, 7.0, 1000.0, 2.0**24 - 100)) if key == "step" else 0.5
     how = rng.randrange(4)
+    program.bury(torch.as_tensor(entry[key]).data)
     if how == 0 or not isinstance(entry[key], torch.Tensor):
         entry[key] = torch.tensor(value)
     elif how == 1 and key == "step":

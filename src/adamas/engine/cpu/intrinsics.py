@@ -282,6 +282,17 @@ def call(typingctx: Any, function: Any, control: Any, me: Any) -> Any:
 
 
 @intrinsic
+def ask(typingctx: Any, function: Any) -> Any:
+    """Call the C function `int(void)` at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        return builder.sext(builder.call(builder.inttoptr(args[0], kind.as_pointer()), []), WORD)
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
 def tally(typingctx: Any, count: Any, more: Any) -> Any:
     """Sum of two integers in their own width; Numba's `+` would widen, and the loop with it."""
 
