@@ -393,9 +393,10 @@ def test_hooks_after_accumulation_step_in_backward() -> None:
 
 def test_steps_in_threads() -> None:
     finals = {}
+    sets = [parameters((120, 130), (11,), seed=3) for _ in range(3)]  # here: torch's seed is one for all threads
 
     def run(name: int) -> None:
-        params = parameters((120, 130), (11,), seed=3)
+        params = sets[name]
         opt = at.AdamW(params, lr=0.01, clip_norm=2.0)
         for step in range(20):
             give_gradients(params, step)
