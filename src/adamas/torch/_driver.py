@@ -20,7 +20,7 @@ from ._operations import OperationsPlan
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
-from ._tensors import array_of, format_of, gradient_array, is_traced
+from ._tensors import array_of, format_of, gradient_array, is_traced, lies_ready
 
 if TYPE_CHECKING:
     from ._optimizer import FusedOptimizer
@@ -162,7 +162,7 @@ class Driver:
             note(member, engine.groups[member.group], self.exact)
         touched = [m.parameter for m in members if m.lane == "native"]
         torch.autograd.graph.increment_version(touched)
-        if lasting and not operations and not native.staged:
+        if lasting and not operations and not native.staged and all(lies_ready(m.grad, m.parameter) for m in members):
             self._remember(native, members, rows, spans)
         return True
 

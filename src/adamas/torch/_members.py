@@ -129,6 +129,10 @@ def members_of(readings: Sequence[Reading], state: Mapping[Any, Any], name: str)
             if p.grad is None:
                 continue
             label = names[j] if names else f"param_groups[{k}]['params'][{j}]"
+            if p.grad.shape != p.shape:
+                raise RuntimeError(
+                    f"{label} has shape {tuple(p.shape)}, its gradient {tuple(p.grad.shape)}; they must be equal."
+                )
             grad, lane = _lane(reading, p, p.grad, name)
             yield Member(label, p, grad, reading, lane, state[p])
 
@@ -146,6 +150,6 @@ def _lane(reading: Reading, p: torch.Tensor, grad: torch.Tensor, name: str) -> t
         grad = grad.to_dense()
     elif host.rows:
         raise RuntimeError(f"{name} does not support dense gradients, please consider Adam instead")
-    if reading.differentiable or not (is_native(p) and is_native(grad)):
+    if reading.differentiable or p.is_conj() or p.is_neg() or not (is_native(p) and is_native(grad)):
         return grad, "operations"
     return grad, "operations" if format_of(p) is None or format_of(grad) is None else "native"

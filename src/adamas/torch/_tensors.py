@@ -48,6 +48,11 @@ def array_of(tensor: torch.Tensor) -> Array:
     return tensor.numpy()
 
 
+def lies_ready(grad: torch.Tensor, parameter: torch.Tensor) -> bool:
+    """Whether a gradient can be read where it lies: nothing is still to be conjugated, negated or made complex."""
+    return not grad.is_conj() and not grad.is_neg() and grad.is_complex() == parameter.is_complex()
+
+
 def gradient_array(grad: torch.Tensor, parameter: torch.Tensor) -> Array:
     """A gradient's memory as an array; a copy where conjugation or sign is still to be done, or kinds differ."""
     grad = grad.detach().resolve_conj().resolve_neg()
@@ -66,6 +71,8 @@ def new_state(parameter: torch.Tensor, work_p: Array, compute: Format, place: in
         place: index of the slot.
         start: value of every element.
     """
+    if parameter.is_complex() and not parameter.numel():  # NumPy's strides of empty arrays are no complex tensor's
+        return torch.zeros_like(parameter.detach(), memory_format=torch.preserve_format)
     array = state_like(work_p, compute.compute_dtype, place)
     array.fill(start)
     tensor = torch.from_numpy(array)
