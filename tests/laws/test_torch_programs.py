@@ -83,7 +83,12 @@ FAULTS: dict[str, tuple[Any, str, Any, str]] = {
     "gradients lie as parameters": (engine_plan, "same_layout", lambda a, b: True, r"p\d: \w+ is"),
     "counts are not written": (_look.NativeLook, "commit", lambda self, groups: None, r"p\d: step \d+.0, expected"),
     "counts, in Python": (_look.PlainLook, "commit", lambda self, groups: None, r"p\d: step \d+.0, expected"),
-    "versions do not move": (torch.autograd.graph, "increment_version", lambda tensors: None, r"p\d: _version \d+ -> \d+"),
+    "versions do not move": (
+        torch.autograd.graph,
+        "increment_version",
+        lambda tensors: None,
+        r"p\d: _version \d+ -> \d+",
+    ),
     "a byte beyond": (engine_plan.Row, "scatter", _beyond, r"\d+ wrong bytes"),
 }
 

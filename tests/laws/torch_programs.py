@@ -253,6 +253,7 @@ class Program:
                 like = cell.place.view(cell.place.arena.image)
                 start = self.optimizer.defaults["initial_accumulator_value"]  # of the constructor, as in torch
                 cell.state["sum"] = Kept(kind, np.full(like.shape, start, DTYPES[kind][1]))
+                cell.state["sum"].see(self.optimizer.state[tensor]["sum"])
                 cell.numbers["step"] = 0.0
 
     # -- finding things -------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Sum:
 
 def lowest_bit(storage: Format) -> int:
     """Exponent of the last bit that the survey kernel keeps: nothing of the smallest square is below it."""
-    return 2 * (2 - storage.mantissa_bits - storage.exponent_bias) - 2 * COUNT_BITS
+    return 2 * (2 - storage.mantissa_bits - storage.exponent_bias) - 3 * COUNT_BITS
 
 
 def sum_words(storage: Format) -> int:

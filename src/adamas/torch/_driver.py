@@ -163,7 +163,7 @@ class Driver:
         touched = [m.parameter for m in members if m.lane == "native"]
         torch.autograd.graph.increment_version(touched)
         if lasting and not operations and not native.staged and all(lies_ready(m.grad, m.parameter) for m in members):
-            self._remember(native, members, rows, spans)
+            self._remember(native, members, rows)
         return True
 
     def _gather_groups(self, members: list[Member]) -> None:
@@ -187,13 +187,13 @@ class Driver:
             if reading not in self.cohorts[member.group][-1:]:
                 self.cohorts[member.group].append(reading)
 
-    def _remember(self, plan: CpuPlan, members: list[Member], rows: list[Row], spans: Spans) -> None:
+    def _remember(self, plan: CpuPlan, members: list[Member], rows: list[Row]) -> None:
         """Keep the plan, if its tensors can be watched."""
         watches = [
             Watch(m.parameter, m.grad, word, r.work_g.nbytes, r.work_g.itemsize, m)
             for m, r, word in zip(members, rows, plan.gradient_words(), strict=True)
         ]
-        self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, spans)
+        self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, _spans(members))
         if self.look is not None:
             self.plan = plan
             self.parameters = [m.parameter for m in members]
@@ -242,7 +242,7 @@ def _row(member: Member, spans: Spans) -> Row:
     p = array_of(member.parameter)
     g = gradient_array(member.grad, member.parameter)
     kind = format_of(member.parameter)
-    g_kind = kind if member.parameter.is_complex() else format_of(member.grad)
+    g_kind = format_of(member.grad) if member.grad.is_complex() == member.parameter.is_complex() else kind
     assert kind is not None
     assert g_kind is not None
     return lay_out(member.label, p, g, spans, kind, g_kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -61,21 +62,21 @@ def gradient_array(grad: torch.Tensor, parameter: torch.Tensor) -> Array:
     return array_of(grad)
 
 
-def new_state(parameter: torch.Tensor, work_p: Array, compute: Format, place: int, start: float) -> torch.Tensor:
+def new_state(parameter: torch.Tensor, work_p: Array, kind: Format, place: int, start: float) -> torch.Tensor:
     """A state tensor of a parameter, in the memory order in which the step works.
 
     Args:
         parameter: whose state it is.
         work_p: the array that the kernel works on.
-        compute: format of the slot.
+        kind: format of the slot.
         place: index of the slot.
         start: value of every element.
     """
     if parameter.is_complex() and not parameter.numel():  # NumPy's strides of empty arrays are no complex tensor's
         return torch.zeros_like(parameter.detach(), memory_format=torch.preserve_format)
-    array = state_like(work_p, compute.compute_dtype, place)
-    array.fill(start)
-    tensor = torch.from_numpy(array)
+    bits = kind.name == "bfloat16"  # which NumPy does not know
+    tensor = torch.from_numpy(state_like(work_p, np.dtype(np.int16 if bits else kind.name), place))
+    tensor = (tensor.view(torch.bfloat16) if bits else tensor).fill_(start)
     return torch.view_as_complex(tensor) if parameter.is_complex() else tensor
 
 

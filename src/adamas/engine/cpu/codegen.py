@@ -11,7 +11,7 @@ from ...rules import Program, Resolved, Value, append, element, scalar
 from .. import survey
 from ..step import ROW_SCALARS, Shape, element_pass, prepared, scalar_inputs
 from ..storage import FORMATS, Format
-from .templates import COUNT_BITS, HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY
+from .templates import COUNT_BITS, HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY, SURVEY_PASS
 
 
 @dataclass(frozen=True)
@@ -78,37 +78,45 @@ def survey_module(clips: bool, format_name: str) -> Generated:
     (g,) = append(program, prepared, arguments)
     storage = FORMATS[format_name]
     text = HEADER + f"load_g = load({format_name!r}, 1)\n"
-    text += SURVEY.format(
-        parameters=", ".join(["at_g", "n", *program.hoisted]),
-        body="\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
-        g=_text(g),
-        integer=_integer(format_name),
-        unsigned="u" + _integer(format_name),
-        scalars=_load_scalars(program, format_name),
-        size=storage.itemsize,
-        infinity=storage.infinity,
-        largest=(1 << storage.compute_dtype.itemsize * 8 - 1) - 1,
-        highest=2 * storage.exponent_bias,
-        mantissa_bits=storage.mantissa_bits,
-        exponent_bias=storage.exponent_bias,
-        lowest_bit=survey.lowest_bit(storage),
-        sum_words=survey.sum_words(storage),
-        **_squares(storage, _text(g)),
+    numbers: dict[str, object] = {
+        "parameters": ", ".join(["at_g", "n", *program.hoisted]),
+        "body": "\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
+        "g": _text(g),
+        "integer": _integer(format_name),
+        "unsigned": "u" + _integer(format_name),
+        "scalars": _load_scalars(program, format_name),
+        "size": storage.itemsize,
+        "infinity": storage.infinity,
+        "largest": (1 << storage.compute_dtype.itemsize * 8 - 1) - 1,
+        "highest": 2 * storage.exponent_bias,
+        "mantissa_bits": storage.mantissa_bits,
+        "exponent_bias": storage.exponent_bias,
+        "lowest_bit": survey.lowest_bit(storage),
+        "sum_words": survey.sum_words(storage),
+        **_squares(storage),
         **LAYOUT,
-    )
+    }
+    number = f"float64({_text(g)})" if storage.compute == "float32" else f"{_text(g)} * scale"
+    for name, taken, third in (
+        ("survey_whole", number, "c2"),
+        ("survey_window", f"where(wrapped >= span, {number}, 0.0)", "x - (t1 - c1) + c2"),
+    ):
+        text += SURVEY_PASS.format(name=name, taken=taken, third=third, **numbers)
+    text += SURVEY.format(**numbers)
     return _generated(text + RUN.format(name="run", body="survey_item", **LAYOUT), program, [])
 
 
-def _squares(storage: Format, g: str) -> dict[str, object]:
+def _squares(storage: Format) -> dict[str, object]:
     """How a square is taken: exactly in float64, or rounded to it after a scaling that prevents over- and underflow."""
     bias, last_bit = storage.exponent_bias, storage.mantissa_bits  # a square in [1, 4) is a multiple of 2 ** -last_bit
-    way = {"scaled": f"{g} * scale", "factors": "x * x, 1.0", "scale": "math.ldexp(1.0, int32(-shift))"}
+    way = {"factors": "x * x, 1.0", "scale": "math.ldexp(1.0, int32(-shift))"}
     shift = f"min(max(exponent, 1), {2 * bias - 1}) - {bias}"
     if storage.compute == "float32":
-        way, shift = {"scaled": f"float64({g})", "factors": "x, x", "scale": "1.0"}, "0"
+        way, shift = {"factors": "x, x", "scale": "1.0"}, "0"
         last_bit *= 2
-    span = (2 * COUNT_BITS - 2 - last_bit) // 2
-    return {**way, "shift": shift, "span": span, "next": 1.5 * 2.0**-COUNT_BITS}
+    span, wide_span = ((counts * COUNT_BITS - 2 - last_bit) // 2 for counts in (2, 3))
+    down = 2.0**-COUNT_BITS
+    return {**way, "shift": shift, "span": span, "wide_span": wide_span, "next": 1.5 * down, "down": down}
 
 
 def _generated(text: str, program: Program, slots: Sequence[Value]) -> Generated:

@@ -8,7 +8,8 @@ TASKS, RANGES, STARTS, ITEMS, ROWS, ROW_WORDS, SCALARS, GROUP_WORDS, RESULTS = r
 FIRST_RANGE, RANGE_WORDS = 24, 8  # per range: next task, first task, end; a cache line each
 ITEM_WORDS = 3  # row, offset, length
 SUM_HEAD, WORD_BITS = 3, 32  # a sum: magnitude if not finite, first and last + 1 of the words that follow and are not 0
-BLOCK, COUNT_BITS = 2048, 52  # a block's squares fill two counts of 52 bits and their sums 63
+BLOCK, COUNT_BITS = 2048, 52  # squares are cut into counts of 52 bits; a block's fill 63
+WIDE_BLOCKS = 16  # how many blocks are taken as wide after one that is
 
 LAYOUT = {name: value for name, value in globals().items() if name.isupper()}
 
@@ -72,11 +73,42 @@ def {name}(ctrl, item, row_index, offset, n):
     {finish}
 """
 
-# Exact sums of squares, so that neither order nor splitting matters. Adding c0 and c1 in turn cuts a square into
-# multiples of two powers of two (Demmel & Nguyen 2015), and a block of squares is counted in these two, in integers.
-# That keeps every bit of elements within a window of some 25 binades; smaller ones wait for a further pass over the
-# block, in cache. Counts go to the words of a long fixed-point number (Kulisch & Miranker 1981). Where the window
-# begins is guessed from the block before and checked by the same pass, so that most gradients are read once.
+# Exact sums of squares, so that neither order nor splitting matters. Adding c0, c1 and c2 in turn cuts a square into
+# multiples of powers of two (Demmel & Nguyen 2015), and a block of squares is counted in these, in integers. Two counts
+# keep every bit of elements within a window of some 25 binades. Where it begins is guessed from the block before and
+# checked by the same pass, so that most gradients are read once. Wider blocks are passed over again, in cache, with
+# three counts (some 50 binades) and all else masked, until nothing is left. Counts go to the words of a long
+# fixed-point number (Kulisch & Miranker 1981).
+SURVEY_PASS = '''
+@njit(**OPTIONS)
+def {name}(under, upper, scale, c0, {parameters}):
+    """Counts of squares; the largest magnitude of all and the largest up to `under`."""
+    level, span = {integer}(under), {unsigned}(under - upper)
+    c1 = c0 * {next}
+    c2 = c1 * {down}
+    a0, a1, a2 = int64(0), int64(0), int64(0)
+    lowest, nearest = level, {unsigned}(level)  # as for a zero
+    for i in range(n):
+        g = load_g(at_g, i)
+        {body}
+        depth = {integer}(level - magnitude({g}))  # in the window it is below 0
+        lowest = depth if depth < lowest else lowest
+        wrapped = {unsigned}(depth)  # largest in the window, then above it
+        nearest = wrapped if wrapped < nearest else nearest
+        x = {taken}
+        x, y = {factors}  # square = x * y
+        t0 = multiply_add(x, y, c0)
+        x = multiply_add(x, y, c0 - t0)
+        t1 = x + c1
+        t2 = {third}
+        a0 += bits(t0)
+        a1 += bits(t1)
+        a2 += bits(t2)
+    near = int64(nearest)
+    counts = a0 - n * bits(c0), a1 - n * bits(c1), a2 - n * bits(c2)  # modulo 2**64, as the sums are
+    return counts, under - int64(lowest), under - near if 0 <= near < under else 0
+
+'''
 SURVEY = '''
 NONFINITE = -9000  # no exponent
 
@@ -126,52 +158,35 @@ def survey_top({parameters}):
 
 
 @njit(**OPTIONS)
-def survey_window(under, upper, scale, c0, c1, {parameters}):
-    """Counts of the squares of magnitudes in (under, upper]; the largest of all and the largest up to `under`."""
-    level, span = {integer}(under), {unsigned}(under - upper)
-    a0, a1 = int64(0), int64(0)
-    lowest, nearest = level, {unsigned}(level)  # as for a zero
-    for i in range(n):
-        g = load_g(at_g, i)
-        {body}
-        depth = {integer}(level - magnitude({g}))  # in the window it is below 0
-        lowest = depth if depth < lowest else lowest
-        wrapped = {unsigned}(depth)  # largest in the window, then above it
-        nearest = wrapped if wrapped < nearest else nearest
-        x = where(wrapped >= span, {scaled}, 0.0)
-        x, y = {factors}  # square = x * y
-        t0 = multiply_add(x, y, c0)
-        t1 = multiply_add(x, y, c0 - t0) + c1
-        a0 += bits(t0)
-        a1 += bits(t1)
-    a0 -= n * bits(c0)  # modulo 2**64, as the sums are
-    a1 -= n * bits(c1)
-    near = int64(nearest)
-    return a0, a1, under - int64(lowest), under - near if 0 <= near < under else 0
-
-
-@njit(**OPTIONS)
-def survey_block(out, room, {parameters}):
-    """Add a block to a sum. Takes and returns the exponent that windows begin with, or NONFINITE."""
+def survey_block(out, room, wide, {parameters}):
+    """Add a block to a sum. Takes and returns the exponent where windows begin and how many blocks count as wide."""
     exponent, left = room, {largest}
     while left > 0:
-        under, upper = least_of(exponent - {span}) - 1, min(left, least_of(exponent + 1) - 1)
+        under = least_of(exponent - ({wide_span} if wide > 0 else {span})) - 1
+        upper = min(left, least_of(exponent + 1) - 1)
         shift = {shift}
         bound = 2 * (exponent - {exponent_bias} - shift + 1)  # every square < 2 ** bound
-        c0 = math.ldexp(1.0, int32(bound))  # adding it rounds to multiples of 2 ** -{COUNT_BITS} of it, and c1 likewise
-        a0, a1, top, rest = survey_window(under, upper, {scale}, c0, c0 * {next}, {parameters})
+        scale, c0 = {scale}, math.ldexp(1.0, int32(bound))
+        if wide > 0:
+            counts, top, rest = survey_window(under, upper, scale, c0, {parameters})
+        else:
+            counts, top, rest = survey_whole(under, upper, scale, c0, {parameters})
         if top > upper and left > upper:  # the guess was too low
             if top >= {infinity}:
-                return NONFINITE
+                return NONFINITE, 0
             room = exponent = above(top)
             continue
-        place = bound + 2 * shift - {lowest_bit}
-        deposit(out, a0, place - {COUNT_BITS})
-        deposit(out, a1, place - 2 * {COUNT_BITS})
         if rest > 0:
-            room = above(top)  # perhaps it was too high
+            room = above(top)
+            if wide == 0:
+                wide, exponent = {WIDE_BLOCKS}, room
+                continue
+        place = bound + 2 * shift - {lowest_bit}
+        for count in counts:
+            place -= {COUNT_BITS}
+            deposit(out, count, place)
         exponent, left = exponent_of(rest), rest
-    return room
+    return room, max(0, wide - 1)
 
 
 @njit(**OPTIONS)
@@ -188,10 +203,10 @@ def survey_item(ctrl, item, row_index, offset, length):
     put(out + 16, 0)
     if word(row + 24):
         at_g, n = first, min({BLOCK}, length)
-        room = above(survey_top({parameters}))
+        room, wide = above(survey_top({parameters})), 0
         for start in range(0, length, {BLOCK}):
             at_g, n = first + {size} * start, min({BLOCK}, length - start)
-            room = survey_block(out, room, {parameters})
+            room, wide = survey_block(out, room, wide, {parameters})
             if room == NONFINITE:
                 break
         if room != NONFINITE:
