@@ -77,7 +77,12 @@ def _beyond(row: Any) -> None:
 
 FAULTS: dict[str, tuple[Any, str, Any, str]] = {
     "the plan always serves": (_driver.Driver, "_current", lambda self: self.look is not None, ""),
-    "state is never stale": (_slots.Flag, "stale", property(lambda self: False, lambda self, value: None), r"p\d: "),
+    "changes of state go unseen": (
+        _slots.Flag,
+        "changes",
+        property(lambda self: 0, lambda self, value: None),
+        r"p\d: ",
+    ),
     "settings never change": (_members.Reading, "same", lambda self: True, ""),
     "gradients never overlap": (engine_plan.Spans, "meets", lambda self, low, high: False, r"p\d: \w+ is"),
     "gradients lie as parameters": (engine_plan, "same_layout", lambda a, b: True, r"p\d: \w+ is"),

@@ -185,9 +185,8 @@ def resize_storage(program: Program, rng: random.Random) -> None:
     cell = some_cell(program, rng)
     if cell is None or program.safe:
         return
-    own = cell.tensor.untyped_storage().resizable() and not any(
-        p is not cell.place and p.arena is cell.place.arena for p in program.live()
-    )
+    others = (p for p in program.live() if p is not cell.place)
+    own = cell.place.arena.resizable and not any(p.arena is cell.place.arena for p in others)
     if not own or cell.tensor.data_ptr() == 0:
         old = np.array(cell.place.view(cell.place.arena.image))
         place, tensor = program.memory.fresh(cell.place.kind, cell.place)

@@ -75,10 +75,15 @@ class Arena:
         rng: random.
         size: bytes.
         tensor: memory of torch's to be taken over as it is; else new memory full of canaries.
+
+    Attributes:
+        taken: spans that have been given to tensors, so far; all lie before `used`.
+        resizable: whether torch must be able to resize it.
     """
 
     def __init__(self, rng: random.Random, size: int = SIZE, tensor: torch.Tensor | None = None):
         self.taken: list[tuple[int, int]] = []
+        self.resizable = False
         if tensor is not None:
             self.adopt(tensor)
             self.used = len(self.actual)
@@ -276,6 +281,7 @@ class Memory:
         arena.actual[...] = np.resize(NOISE, len(arena.actual))
         arena.image[...] = arena.actual
         self.arenas.append(arena)
+        arena.resizable = True
         made = Place(arena, kind, 16, place.shape, place.strides)
         return made, torch.empty(0, dtype=DTYPES[kind][0]).set_(
             whole.untyped_storage(), 16 // size, made.shape, made.strides

@@ -293,7 +293,9 @@ class Program:
                 kinds = ("float32",)  # a norm or a check may be of complex128 numbers or of what is left of them
             kind = rng.choice(kinds) if self.recipe.wide else kinds[0]
         styles = ("c",) if rng.random() < 0.5 else GRADIENT_STYLES
-        if rng.random() < (0.95 if self.tidy else 0.4) and cell.place.dense:
+        if kind != cell.place.kind:  # strides may be equal in bytes and yet be others
+            styles = ("c", "gaps", "gaps")
+        if rng.random() < (0.95 if self.tidy and kind == cell.place.kind else 0.4) and cell.place.dense:
             place = self.memory.reserve(kind, cell.place.shape, cell.place.strides, self.live())
         else:
             place = self.new_place(rng, kind, cell.place.shape, styles)
@@ -352,7 +354,7 @@ class Program:
         def act() -> None:
             try:
                 self.optimizer.step(*([expect] if way == "closure" else []))
-            except (ValueError, RuntimeError, FloatingPointError) as error:
+            except Exception as error:
                 raised.append(error)
 
         hook = self.optimizer.register_step_pre_hook(expect) if way == "hook" else None
@@ -366,6 +368,8 @@ class Program:
             act()
         if hook is not None:
             hook.remove()
+        if not outcome:
+            raise raised[0]
         stepped, error = outcome
         self.say(f"step {way} {error.__name__ if error else ''}")
         if raised and error is None:

@@ -116,8 +116,9 @@ def _in_memory_order(a: Array) -> Array:
 
 
 def same_layout(a: Array, b: Array) -> bool:
-    """Whether equal shapes have equal strides (axes of length 1 do not count)."""
-    return all(x == y or n == 1 for x, y, n in zip(a.strides, b.strides, a.shape, strict=True))
+    """Whether equal shapes have equal strides, counted in elements (axes of length 1 do not count)."""
+    of_a, of_b = a.itemsize, b.itemsize
+    return all(x * of_b == y * of_a or n == 1 for x, y, n in zip(a.strides, b.strides, a.shape, strict=True))
 
 
 def _label(name: str) -> str:

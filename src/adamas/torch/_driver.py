@@ -70,6 +70,7 @@ class Driver:
         self.cohorts: list[list[Reading]] = []
         self.parameters: list[torch.Tensor] = []
         self.exact: dict[int, int] = {}
+        self.state, self.seen = State(), -1
 
     def step(self, grad_scale: float = 1.0) -> bool:
         """One step, with gradients multiplied by a number; False if it was left out."""
@@ -93,12 +94,13 @@ class Driver:
             finally:
                 for parameter in [p for p, entry in state.items() if not entry and id(p) not in before]:
                     del state[parameter]  # nothing is kept for it (or the step was refused), and torch shows nothing
-                state.flag.stale = False
+                state.track()
+                self.state, self.seen = state, state.flag.changes
 
     def _current(self) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
         state, groups = self.optimizer.state, self.optimizer.param_groups
-        if type(state) is not State or state.flag.stale or len(groups) != len(self.readings):
+        if state is not self.state or self.state.flag.changes != self.seen or len(groups) != len(self.readings):
             return False
         for reading, group in zip(self.readings, groups, strict=True):
             if reading.group is not group or not reading.same():

@@ -11,20 +11,20 @@ from typing import Any
 
 
 class Flag:
-    """Whether state was changed from outside since the last plan."""
+    """How often state was changed: a plan holds while the number does."""
 
-    __slots__ = ("stale",)
+    __slots__ = ("changes",)
 
     def __init__(self) -> None:
-        self.stale = True
+        self.changes = 0
 
 
 def _telling(name: str) -> Callable[..., Any]:
-    """A method of dict that raises the flag first."""
+    """A method of dict that counts the change first."""
     plain = getattr(dict, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self.flag.stale = True
+        self.flag.changes += 1
         return plain(self, *args, **kwargs)
 
     method.__name__, method.__doc__ = name, plain.__doc__
@@ -62,15 +62,21 @@ class State(defaultdict[Any, Any]):
         self.flag = Flag()
         for parameter, entry in items:
             self[parameter] = entry
+        self.track()
 
     def __missing__(self, parameter: Any) -> Any:
         self[parameter] = Slots(self.flag)
         return self[parameter]
 
     def __setitem__(self, parameter: Any, entry: Any) -> None:
-        self.flag.stale = True
-        own = type(entry) is Slots and entry.flag is self.flag
-        super().__setitem__(parameter, entry if own or not isinstance(entry, dict) else Slots(self.flag, entry))
+        self.flag.changes += 1
+        super().__setitem__(parameter, entry)
+
+    def track(self) -> None:
+        """Make entries that tell of changes of those that users have put in as plain dicts."""
+        for parameter, entry in self.items():
+            if not (type(entry) is Slots and entry.flag is self.flag) and isinstance(entry, dict):
+                self[parameter] = Slots(self.flag, entry)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """As dict.update."""

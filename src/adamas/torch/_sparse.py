@@ -11,7 +11,7 @@ from ..engine.engine import Array
 from ..engine.plan import Row
 from ..engine.storage import FORMATS
 from ._members import Member
-from ._tensors import array_of, format_of, gradient_array
+from ._tensors import array_of, format_of, owning_array
 
 
 @dataclass
@@ -51,7 +51,7 @@ class TouchedRows(Row):
 def touched_rows(member: Member) -> TouchedRows:
     """The engine's row of a member with a sparse gradient; equal indices are added up."""
     grad = member.grad.detach().coalesce()
-    values = gradient_array(grad.values().contiguous(), member.parameter)
+    values = owning_array(grad.values().contiguous().resolve_conj().resolve_neg())
     kind, g_kind = format_of(member.parameter), format_of(grad)
     assert kind is not None
     row: Any = TouchedRows(

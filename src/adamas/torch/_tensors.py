@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,22 @@ PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 def array_of(tensor: torch.Tensor) -> Array:
-    """The tensor's memory as an array; complex numbers as pairs, bfloat16 as its bits."""
-    tensor = tensor.detach()
+    """The tensor's memory as an array; complex numbers as pairs, bfloat16 as its bits.
+
+    The array does not keep the memory alive. (`tensor.numpy()` would, and its storage could not be resized any more, as
+    FSDP does.)
+    """
     if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
-    if tensor.dtype is torch.bfloat16:
-        tensor = tensor.view(torch.int16)
-    return tensor.numpy()
+        tensor = torch.view_as_real(tensor.detach())
+    kind = FORMAT_OF[tensor.dtype]
+    dtype = np.dtype(np.int16 if kind.name == "bfloat16" else kind.name)
+    shape, size = tuple(tensor.shape), dtype.itemsize
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    strides = tuple(size * s for s in tensor.stride())
+    extent = size + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    memory = (ctypes.c_char * extent).from_address(tensor.data_ptr())
+    return np.ndarray(shape, dtype, memory, 0, strides)
 
 
 def lies_ready(grad: torch.Tensor, parameter: torch.Tensor) -> bool:
@@ -54,12 +64,18 @@ def lies_ready(grad: torch.Tensor, parameter: torch.Tensor) -> bool:
     return not grad.is_conj() and not grad.is_neg() and grad.is_complex() == parameter.is_complex()
 
 
+def owning_array(tensor: torch.Tensor) -> Array:
+    """As `array_of`, of a tensor of our own that lives as long as the array."""
+    tensor = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return (tensor.view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor).numpy()
+
+
 def gradient_array(grad: torch.Tensor, parameter: torch.Tensor) -> Array:
     """A gradient's memory as an array; a copy where conjugation or sign is still to be done, or kinds differ."""
-    grad = grad.detach().resolve_conj().resolve_neg()
-    if parameter.is_complex() and not grad.is_complex():
-        grad = grad.to(parameter.dtype)
-    return array_of(grad)
+    if lies_ready(grad, parameter):
+        return array_of(grad)
+    ready = grad.detach().resolve_conj().resolve_neg()
+    return owning_array(ready.to(parameter.dtype) if parameter.is_complex() and not ready.is_complex() else ready)
 
 
 def new_state(parameter: torch.Tensor, work_p: Array, kind: Format, place: int, start: float) -> torch.Tensor:

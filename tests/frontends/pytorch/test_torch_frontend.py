@@ -456,3 +456,44 @@ def test_strided_parameters_are_counted_and_their_neighbours_kept() -> None:
     expected = torch.arange(24.0).reshape(4, 6)
     expected[:, ::2] -= 1
     assert torch.equal(whole, expected)
+
+
+def test_storages_stay_resizable() -> None:
+    (p,) = parameters((3,))
+    p.grad = torch.ones(3)
+    at.Adam([p]).step()
+    for tensor in (p, p.grad):
+        tensor.untyped_storage().resize_(0)  # as FSDP frees memory
+
+
+def test_a_gradient_of_another_dtype_with_gaps() -> None:
+    p = torch.nn.Parameter(torch.zeros(4))
+    p.grad_dtype = torch.bfloat16
+    opt = at.SGD([p], lr=1.0)
+    p.grad = torch.arange(8.0).bfloat16()[::2]
+    opt.step()
+    assert p.tolist() == [0.0, -2.0, -4.0, -6.0]
+
+
+def test_an_entry_given_as_a_dict_may_be_filled_later() -> None:
+    p = torch.nn.Parameter(torch.zeros(1))
+    opt = at.Adam([p])
+    entry = opt.state[p] = {}
+    entry.update(step=torch.tensor(5.0), exp_avg=torch.ones(1), exp_avg_sq=torch.ones(1))
+    p.grad = torch.ones(1)
+    opt.step()
+    assert opt.state[p]["step"] == 6
+
+
+def test_state_shared_by_two_optimizers() -> None:
+    p = torch.nn.Parameter(torch.zeros(1))
+    first, second = (at.SGD([p], lr=1.0, momentum=0.5) for _ in range(2))
+    second.state = first.state
+    p.grad = torch.ones(1)
+    first.step()
+    second.step()
+    first.state[p]["momentum_buffer"] = torch.zeros(1)
+    first.step()
+    before = p.item()
+    second.step()
+    assert p.item() - before == -1.5
