@@ -55,7 +55,7 @@ def array_of(tensor: torch.Tensor) -> Array:
         return np.empty(shape, dtype)
     strides = tuple(size * s for s in tensor.stride())
     extent = size + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    memory = (ctypes.c_char * extent).from_address(tensor.data_ptr())
+    memory = np.frombuffer((ctypes.c_char * extent).from_address(tensor.data_ptr()), np.uint8)
     return np.ndarray(shape, dtype, memory, 0, strides)
 
 
