@@ -55,7 +55,7 @@ def array_of(tensor: torch.Tensor) -> Array:
         return np.empty(shape, dtype)
     strides = tuple(size * s for s in tensor.stride())
     extent = size + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    memory = np.frombuffer((ctypes.c_char * extent).from_address(tensor.data_ptr()), np.uint8)
+    memory: Any = (ctypes.c_char * extent).from_address(tensor.data_ptr())
     return np.ndarray(shape, dtype, memory, 0, strides)
 
 
