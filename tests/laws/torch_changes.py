@@ -186,7 +186,9 @@ def resize_storage(program: Program, rng: random.Random) -> None:
     if cell is None or program.safe:
         return
     others = (p for p in program.live() if p is not cell.place)
-    own = cell.place.arena.resizable and not any(p.arena is cell.place.arena for p in others)
+    storage, start = cell.tensor.untyped_storage(), cell.place.arena.actual.ctypes.data
+    whole = storage.resizable() and storage.data_ptr() == start  # not a storage over a part of the arena
+    own = whole and cell.place.arena.resizable and not any(p.arena is cell.place.arena for p in others)
     if not own or cell.tensor.data_ptr() == 0:
         old = np.array(cell.place.view(cell.place.arena.image))
         place, tensor = program.memory.fresh(cell.place.kind, cell.place)

@@ -86,7 +86,6 @@ class Arena:
         self.resizable = False
         if tensor is not None:
             self.adopt(tensor)
-            self.used = len(self.actual)
             return
         self.used, start = 0, rng.randrange(SIZE)
         self.actual: Array = np.resize(NOISE[start : start + min(size, SIZE)], size)
@@ -94,11 +93,12 @@ class Arena:
         self.storage = torch.from_numpy(self.actual).untyped_storage()
 
     def adopt(self, tensor: torch.Tensor) -> None:
-        """Take over the storage of a tensor, which torch may have made or moved, as it is."""
+        """Take over the storage of a tensor, which torch may have made or moved, as it is; all of it counts as used."""
         self.storage = tensor.untyped_storage()
         memory = (ctypes.c_uint8 * self.storage.nbytes()).from_address(self.storage.data_ptr())
         self.actual = np.frombuffer(memory, np.uint8)  # Tensor.numpy() would forbid to resize the storage
         self.image = self.actual.copy()
+        self.used = len(self.actual)
 
     def holds(self) -> bool:
         """Whether every byte is as it must be."""
