@@ -278,10 +278,11 @@ class Model:
             before = replace(cell.place, strides=kept.strides)
             fits = cell.place.dense and cell.place.same_layout(before)
             assert not fits or not kept.values.size, f"{cell.name}: {key} was replaced, though it lay as the parameter"
-            kept.place = None
             for other in self.cells:
                 if other.gradient is not None and other.gradient.kept is kept:  # it is the old tensor, as it was
-                    other.gradient = Gradient(None, numbers=logical(other.tensor.grad))
+                    numbers = logical(other.tensor.grad) if kept.place is None else None
+                    other.gradient = Gradient(kept.place, numbers=numbers)
+            kept.place = None
 
     def _damage(self) -> str:
         lines = []
