@@ -282,7 +282,7 @@ def copy_all(program: Program, rng: random.Random) -> None:
     """`copy.deepcopy` or `pickle` of the optimizer and its parameters; the copy goes on."""
     if program.name == "Adagrad" and not all(program.optimizer.state.values()):
         return
-    for cell in program.members():
+    for cell in program.model.cells:  # state may hold parameters that are in no group any more
         now = cell.gradient
         if now is not None and (now.flip or now.place is None or now.place.kind != cell.place.kind):  # torch cannot all
             program.set_gradient(cell, None, None)
