@@ -12,6 +12,8 @@ EXTRAS = {
     "jinja2": "jinja2",
     "sklearn": "scikit-learn",
     "scipy": "scipy",
+    "optuna": "optuna",
+    "plotly": "plotly",
 }
 
 
