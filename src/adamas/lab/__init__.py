@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .errors import InputError, LabError
     from .fit_result import FitResult
     from .regression import fit
+    from .studies._run import StudyResult
+    from .studies._run import run_study as study
     from .surfaces import SURFACES
 
 _WHERE = {
@@ -23,10 +25,12 @@ _WHERE = {
     "SURFACES": ("surfaces", "SURFACES"),
     "Race": ("contest", "Race"),
     "compare": ("contest", "compare"),
+    "StudyResult": ("studies._run", "StudyResult"),
     "fit": ("regression", "fit"),
+    "study": ("studies._run", "run_study"),
 }
 
-__all__ = ["SURFACES", "FitResult", "InputError", "LabError", "Race", "compare", "fit"]
+__all__ = ["SURFACES", "FitResult", "InputError", "LabError", "Race", "StudyResult", "compare", "fit", "study"]
 
 
 def __getattr__(name: str) -> Any:

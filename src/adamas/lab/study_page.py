@@ -1,0 +1,45 @@
+"""The page of a folder of studies: one self-contained file, figures inlined; JSON with all numbers beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .runfolder import RunFolder, write_json
+from .studies._run import VERDICTS, StudyResult, numbers_as_text
+from .style import inline_svg
+
+
+def write_page(folder: RunFolder, results: Sequence[StudyResult]) -> None:
+    """Write studies.json and studies.html into an open run folder that holds figures/NAME.svg of each study."""
+    write_json(folder.path / "studies.json", [result.to_dict() for result in results])
+    environment = Environment(
+        loader=PackageLoader("adamas.lab", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    counts = Counter(result.verdict for result in results)
+    page = environment.get_template("studies.html.jinja").render(
+        manifest=folder.manifest,
+        counts=[(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]],
+        seconds=sum(result.seconds for result in results),
+        studies=[_entry(folder, result) for result in results],
+    )
+    (folder.path / "studies.html").write_text(page, encoding="utf-8")
+
+
+def _entry(folder: RunFolder, result: StudyResult) -> dict[str, Any]:
+    figure = ""
+    if result.draw is not None:
+        svg = folder.figure(result.name).with_suffix(".svg")
+        figure = Markup(inline_svg(svg, result.study.claim))
+    return {
+        "study": result.study,
+        "verdict": result.verdict,
+        "finding": result.finding,
+        "seconds": result.seconds,
+        "numbers": numbers_as_text(result.numbers),
+        "figure": figure,
+    }
