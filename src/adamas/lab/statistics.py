@@ -210,3 +210,40 @@ def rate_width(rates: Sequence[float], losses: Sequence[float], start: float) ->
     while last < len(losses) - 1 and losses[last + 1] <= allowed:
         last += 1
     return math.log10(rates[last] / rates[first])
+
+
+def expected_excess(losses: Sequence[float], start: float) -> float:
+    """How much worse than the best rate a rate drawn from the grid does on average, in units of the loss.
+
+    A run that ends above its start counts as the start: nobody keeps it. Source: Wortsman et al. (2023),
+    "Small-scale proxies for large-scale Transformer training instabilities", learning-rate sensitivity.
+
+    Args:
+        losses: Loss at the end for every rate of an evenly spaced grid; infinity for a failed run.
+        start: Loss before the first step.
+    """
+    if not losses:
+        raise ValueError("losses is empty: give one loss per learning rate")
+    kept = [min(loss, start) for loss in losses]
+    return sum(kept) / len(kept) - min(kept)
+
+
+def tuning_curve(losses: Sequence[float], start: float) -> list[float]:
+    """Expected lowest loss of k different trials drawn at random, for k = 1 to all of them.
+
+    With the losses in ascending order the i-th (from 0) is the lowest of k drawn ones in C(n-1-i, k-1) of
+    C(n, k) cases. Source: order statistics without replacement; Dodge et al. (2019), "Show Your Work",
+    treat draws with replacement.
+
+    Args:
+        losses: Loss of every trial, at least one; one that failed or ended above the start counts as the start.
+        start: Loss before the first step: what one has without any trial.
+    """
+    if not losses:
+        raise ValueError("losses is empty: give one loss per trial")
+    ordered = sorted(min(loss, start) for loss in losses)
+    n = len(ordered)
+    return [
+        sum(math.comb(n - 1 - i, k - 1) * loss for i, loss in enumerate(ordered)) / math.comb(n, k)
+        for k in range(1, n + 1)
+    ]
