@@ -1,0 +1,93 @@
+"""Prints short plain Python functions as JavaScript: surfaces, their gradients, and schedules stay stated once."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .javascript import Printer, PrintError, identifier
+
+_NUMPY = {
+    "sqrt": "Math.sqrt({0})", "exp": "Math.exp({0})", "log": "Math.log({0})", "abs": "Math.abs({0})",
+    "sin": "Math.sin({0})", "cos": "Math.cos({0})", "tanh": "Math.tanh({0})", "pi": "Math.PI",
+}  # fmt: skip
+WORDS: Mapping[str, str] = {
+    **{f"{module}.{name}": text for module in ("np", "math") for name, text in _NUMPY.items()},
+    "max": "Math.max({0}, {1})",
+    "min": "Math.min({0}, {1})",
+}
+
+
+class _FunctionPrinter(Printer):
+    """Expressions of plain functions: also z[0], np.stack([...]), self.name, // and a if c else b."""
+
+    def _print(self, node: ast.expr) -> tuple[int, str]:
+        match node:
+            case ast.Subscript(value=value, slice=index):
+                return 9, f"{self.text(value, 9)}[{self.text(index)}]"
+            case ast.Call(func=function, args=[ast.List(elts=parts)]) if ast.unparse(function) == "np.stack":
+                return 9, f"[{', '.join(self.text(part) for part in parts)}]"
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                return 9, f"self.{name}"
+            case ast.Attribute() if ast.unparse(node) in self.words:
+                return 9, self.words[ast.unparse(node)]
+            case ast.Constant(value=None):
+                return 9, "null"
+            case ast.Constant(value=str() as text):
+                return 9, f'"{text}"'
+            case ast.BinOp(left=left, op=ast.FloorDiv(), right=right):
+                return 9, f"Math.floor({self.text(left, 6)} / {self.text(right, 7)})"
+            case ast.Compare(left=left, ops=[ast.Is()], comparators=[right]):
+                return 3, f"{self.text(left, 4)} === {self.text(right, 4)}"
+            case ast.IfExp(test=test, body=body, orelse=other):
+                return 0, f"{self.text(test, 1)} ? {self.text(body, 1)} : {self.text(other)}"
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return 9, f"[{', '.join(self.text(part) for part in parts)}]"
+            case _:
+                return super()._print(node)
+
+
+def function_source(function: Callable[..., Any], words: Mapping[str, str] = WORDS) -> str:
+    """A plain function as a JavaScript function expression.
+
+    Args:
+        function: assignments to names, `if`, `return` and expressions in `words`. Numbers that it closes over are
+            written into the text.
+        words: functions that it calls, as templates of their arguments.
+
+    Raises:
+        PrintError: a construct without translation; the message shows it.
+    """
+    closed = inspect.getclosurevars(function)
+    constants = {n: v for n, v in {**closed.globals, **closed.nonlocals}.items() if isinstance(v, (int, float))}
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    if not isinstance(tree, ast.FunctionDef):
+        raise PrintError(f"{function!r} must be a plain `def` function")
+    printer = _FunctionPrinter(words, constants)
+    parameters = ", ".join(identifier(a.arg) for a in tree.args.args)
+    body = _block(tree.body, printer, set())
+    return f"function ({parameters}) {{ {' '.join(body)} }}"
+
+
+def _block(statements: list[ast.stmt], printer: Printer, known: set[str]) -> list[str]:
+    lines = []
+    for statement in statements:
+        match statement:
+            case ast.Expr(value=ast.Constant(value=str())):
+                continue
+            case ast.Return(value=ast.expr() as value):
+                lines.append(f"return {printer.text(value)};")
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                word = "" if name in known else "let "
+                lines.append(f"{word}{identifier(name)} = {printer.text(value)};")
+                known.add(name)
+            case ast.If(test=test, body=body, orelse=other):
+                lines.append(f"if ({printer.text(test)}) {{ {' '.join(_block(body, printer, set(known)))} }}")
+                if other:
+                    lines[-1] += f" else {{ {' '.join(_block(other, printer, set(known)))} }}"
+            case _:
+                raise PrintError(f"no JavaScript is known for `{ast.unparse(statement)}`")
+    return lines
