@@ -1,0 +1,56 @@
+"""Learning rates tuned alike: one grid for everybody, the best by one number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import adamas
+
+from ..statistics import quantile, steps_to_target
+from ..surfaces import Surface
+
+PLAIN = {"SGD": {}, "Momentum": {}, "RMSprop": {}, "Adam": {}}
+
+
+def grid(low: float, high: float, per_decade: int = 3) -> list[float]:
+    """Learning rates evenly spaced in the logarithm, both ends included."""
+    count = round(math.log10(high / low) * per_decade) + 1
+    return [float(f"{rate:.3g}") for rate in np.geomspace(low, high, count)]
+
+
+def best(scores: Mapping[float, float]) -> float:
+    """The rate with the lowest score; among equals the one in the middle. NaN and infinity lose."""
+    lowest = min((score for score in scores.values() if not math.isnan(score)), default=math.inf)
+    equal = [rate for rate, score in scores.items() if score == lowest]
+    return (equal or list(scores))[len(equal or list(scores)) // 2]
+
+
+def on_surface(surface: Surface, name: str, lr: float, steps: int, **hyper: Any) -> adamas.MinimizeResult:
+    """A member from the surface's start."""
+    with np.errstate(all="ignore"):  # a run that diverges is a result
+        return adamas.minimize(
+            surface.value, surface.start, jac=surface.gradient, optimizer=name, lr=lr, steps=steps, **hyper
+        )
+
+
+def surface_steps(surface: Surface, name: str, rates: Sequence[float], steps: int, target: float) -> dict[float, float]:
+    """Steps to the target by rate; infinite where the budget ends first."""
+    return {
+        rate: steps_to_target(range(steps + 1), on_surface(surface, name, rate, steps, record=False).losses, target)
+        for rate in rates
+    }
+
+
+def finite(value: float) -> float | None:
+    """The number for JSON: None for infinity and NaN."""
+    return value if math.isfinite(value) else None
+
+
+def middle(values: Sequence[float], make: Callable[[float], Any] = float) -> Any:
+    """Median in which infinity sorts last, as plain number or None."""
+    found = quantile(values, 0.5)
+    return make(found) if math.isfinite(found) else None
