@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import adamas
-from adamas import sqrt
+from adamas.rules import average, ratio
 
 
 @adamas.rule
 def uncorrected(
     p: Any, g: Any, m: Any, v: Any, *, lr: Any = 1e-3, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8
 ) -> Any:
-    """Adam's averages used as they are."""
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    return p - lr * m / (sqrt(v) + eps), m, v
+    """Adam's averages, started at zero, used as they are."""
+    m = average(beta1, m, g)
+    v = average(beta2, v, g * g)
+    return p - ratio(lr, m, v, 1, eps), m, v
 
 
 Uncorrected = adamas.optimizer(uncorrected)
