@@ -5,98 +5,142 @@ from __future__ import annotations
 import math
 from typing import Any
 
-HEADINGS = {"default": "published defaults", "tuned": "tuned learning rate"}
+from .i18n import ENGLISH, Texts
+from .statistics import median
+
+HEADINGS = {column: ENGLISH.column(column) for column in ("default", "tuned")}
+
+Grid = tuple[list[str], list[list[str]]]
 
 
-def measured_table(summary: dict[str, Any], name: str, column: str) -> tuple[list[str], list[list[str]]]:
+def measured_table(summary: dict[str, Any], name: str, column: str, text: Texts = ENGLISH) -> Grid:
     """Header and rows of one problem in one column ("default" or "tuned")."""
     problem, reference = summary["problems"][name], summary["reference"]
     cells = problem["columns"][column]
     scored = any(cell["test_accuracy"] for cell in cells.values())
     surface = problem["surface"]
-    header = ["optimizer", "lr", *(f"to {target:g}" for target in problem["targets"])]
-    header += ["f at the end (middle half)"] if surface else ["train loss", "valid loss (middle half)"]
-    header += ["test acc % (middle half)"] if scored else []
-    header += [f"{'f' if surface else 'valid'} / {reference}'s (95 %)", "p", "against " + reference]
+    short = text("head.short_f" if surface else "head.short_valid")
+    header = [text("head.optimizer"), text("head.lr")]
+    header += [text("head.to", target=f"{target:g}") for target in problem["targets"]]
+    header += [text("head.f_end")] if surface else [text("head.train"), text("head.valid")]
+    header += [text("head.test")] if scored else []
+    header += [text("head.ratio", loss=short, reference=reference), text("head.p")]
+    header += [text("head.against", reference=reference)]
     rows = []
     for label, cell in cells.items():
         row = [label, f"{cell['lr']:g}"]
         row += [steps_text(found, cell["runs"], problem["steps"]) for found in cell["steps_to_target"].values()]
         row += [] if surface else [number(cell["train_loss"]["median"])]
-        row.append(_spread(cell["valid_loss"]))
+        row.append(_spread(cell["valid_loss"], text))
         if scored:
-            test = cell["test_accuracy"]
-            row.append(
-                "-"
-                if test is None
-                else "{median:.1f} ({q1:.1f} - {q3:.1f})".format(**{k: 100 * v for k, v in test.items()})
-            )
+            row.append(_accuracy(cell["test_accuracy"]))
         against = (cell["against"] or {}).get("valid_loss")
         if against is None:
-            row += ["1", "-", "reference"] if label == reference else ["-", "-", "-"]
+            row += ["1", "-", text("reference")] if label == reference else ["-", "-", "-"]
         else:
             interval = f"({ratio(against['low'])} - {ratio(against['high'])})"
             p = f"{against['p_holm']:.3f}"
-            row += [f"{ratio(against['centre'])} {interval}", p, against_text(against)]
+            row += [f"{ratio(against['centre'])} {interval}", p, text(f"standing.{standing(against)}")]
         rows.append(row)
     return header, rows
 
 
-def facts_table(summary: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def facts_table(summary: dict[str, Any], text: Texts = ENGLISH) -> Grid:
     """Header and rows of what every optimizer is and costs."""
     problems = summary["problems"]
-    header = ["optimizer", "adaptive", "momentum", "bias correction", "hyper-parameters", "state B/param"]
-    header += [f"ns/step {name}" for name in problems]
+    header = _fact_heads(text) + [text("head.ns", name=name) for name in problems]
     rows = []
     for label, facts in summary["facts"].items():
-        measured = [problem["columns"]["default"].get(label) for problem in problems.values()]
-        state = next((f"{cell['state_bytes_per_param']:g}" for cell in measured if cell), "-")
-        rows.append(
-            [
-                label,
-                facts["adaptive"],
-                facts["momentum"],
-                facts["bias_correction"],
-                str(facts["hyper_parameters"]),
-                state,
-                *(f"{cell['step_ns']:.0f}" if cell else "-" for cell in measured),
-            ]
-        )
+        cells = [problem["columns"]["default"].get(label) for problem in problems.values()]
+        rows.append(_fact_cells(label, facts, cells, text) + [_whole(cell and cell["step_ns"]) for cell in cells])
     return header, rows
 
 
-def search_table(problem: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def comparison_table(summary: dict[str, Any], text: Texts = ENGLISH) -> Grid:
+    """Header and rows of the whole race: what every optimizer is, what it costs, how it did on all problems."""
+    problems, profiles = summary["problems"].values(), summary["profiles"]
+    header = [*_fact_heads(text), text("head.ns_all")]
+    for column in profiles:
+        header += [text(f"head.{what}", column=text.column(column)) for what in ("area", "reached")]
+    header += [text("head.width"), text("head.failed")]
+    rows = []
+    for label, facts in summary["facts"].items():
+        cells = [cells[label] for p in problems for cells in p["columns"].values() if label in cells]
+        times = [cell["step_ns"] for cell in cells if math.isfinite(cell["step_ns"])]
+        row = [*_fact_cells(label, facts, cells, text), _whole(median(times) if times else None)]
+        for column, found in profiles.items():
+            area = found["area"].get(label) if found else None
+            row.append("{value:.2f} ({low:.2f} - {high:.2f})".format(**area) if area else "-")
+            shares = summary["ecdf"][column].get(label, {}).get("share")
+            row.append("-" if shares is None else f"{100 * (shares[-1] if shares else 0):.0f}")
+        widths = [p["search"][label]["width_decades"] for p in problems if label in p["search"]]
+        row.append(f"{median(widths):.1f}" if widths else "-")
+        row.append(f"{sum(cell['failed'] for cell in cells)}/{sum(cell['runs'] for cell in cells)}" if cells else "-")
+        rows.append(row)
+    return header, rows
+
+
+def _fact_heads(text: Texts) -> list[str]:
+    return [text(f"head.{what}") for what in ("optimizer", "adaptive", "momentum", "bias", "hyper", "state")]
+
+
+def _fact_cells(label: str, facts: dict[str, Any], cells: list[dict[str, Any] | None], text: Texts) -> list[str]:
+    """Facts that a foreign record does not state are shown as a dash."""
+    known = [str(facts.get(key, "-")) for key in ("adaptive", "momentum", "bias_correction", "hyper_parameters")]
+    states = [cell["state_bytes_per_param"] for cell in cells if cell]
+    state = next((f"{value:g}" for value in states if math.isfinite(value)), "-")
+    return [label, *(text(word) if word in ("yes", "no") else word for word in known), state]
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.0f}"
+
+
+def _accuracy(test: dict[str, float] | None) -> str:
+    if test is None:
+        return "-"
+    return "{median:.1f} ({q1:.1f} - {q3:.1f})".format(**{k: 100 * v for k, v in test.items()})
+
+
+def search_table(problem: dict[str, Any], text: Texts = ENGLISH) -> Grid:
     """Header and rows of the tuning trials: final validation loss by learning rate."""
     rates = sorted({t["lr"] for search in problem["search"].values() for t in search["trials"][1:]})
-    header = ["optimizer", "default", *(f"{rate:g}" for rate in rates), "chosen", "width, decades"]
+    header = [text("head.optimizer"), text("head.default"), *(f"{rate:g}" for rate in rates), text("head.chosen")]
+    header += [text("head.width_short"), text("head.excess")]
     rows = []
     for label, search in problem["search"].items():
         trials = search["trials"]
-        edge = " (edge)" if search["at_edge"] else ""
-        default = f"{number(trials[0]['valid_loss'])} at {trials[0]['lr']:g}"
+        edge = text("cell.edge") if search["at_edge"] else ""
+        default = text("cell.at", loss=number(trials[0]["valid_loss"]), lr=f"{trials[0]['lr']:g}")
         found = {t["lr"]: number(t["valid_loss"]) for t in trials[1:]}
         losses = [found.get(rate, "-") for rate in rates]
-        rows.append([label, default, *losses, f"{search['chosen_lr']:g}{edge}", f"{search['width_decades']:.1f}"])
+        ends = [f"{search['chosen_lr']:g}{edge}", f"{search['width_decades']:.1f}", number(search["expected_excess"])]
+        rows.append([label, default, *losses, *ends])
     return header, rows
 
 
-def search_lines(settings: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+def search_lines(settings: dict[str, Any], summary: dict[str, Any], text: Texts = ENGLISH) -> list[str]:
     """The search space in words, and a warning for every optimum at the edge of the grid."""
-    grid = ", ".join(f"{rate:g}" for rate in sorted(set(settings["lr_grid"])))
-    tuning, evaluation = settings["tuning_seeds"], settings["evaluation_seeds"]
-    lines = [
-        f"Search space, the same for every optimizer: lr in {{{grid}}} and the published default, "
-        f"{settings['trials_per_optimizer']} trials; all else at its published default, lr constant.",
-        f"Selected by the {settings['selection']} ({tuning[0]} to {tuning[-1]}); "
-        f"reported: seeds {evaluation[0]} to {evaluation[-1]}. Test data select nothing.",
-    ]
+    lines = []
+    if "lr_grid" in settings:
+        grid = ", ".join(f"{rate:g}" for rate in sorted(set(settings["lr_grid"])))
+        lines.append(text("search.space", grid=grid, trials=settings["trials_per_optimizer"]))
+        tuning, evaluation = settings["tuning_seeds"], settings["evaluation_seeds"]
+        lines.append(
+            text(
+                "search.selected",
+                selection=settings["selection"],
+                first=tuning[0],
+                last=tuning[-1],
+                low=evaluation[0],
+                high=evaluation[-1],
+            )
+        )
+    lines += settings.get("search_space", [])
     for name, problem in summary["problems"].items():
         edge = [label for label, search in problem["search"].items() if search["at_edge"]]
         if edge:
-            lines.append(
-                f"{name}: the best rate of {', '.join(edge)} lies at the edge of the grid; "
-                "a wider --lr-grid may do better."
-            )
+            lines.append(text("search.edge", name=name, labels=text.join(edge)))
     return lines
 
 
@@ -107,10 +151,10 @@ def steps_text(found: dict[str, Any], runs: int, budget: int) -> str:
     return f">{budget}" + (f" ({found['reached']}/{runs})" if found["reached"] else "")
 
 
-def against_text(against: dict[str, Any]) -> str:
-    """better, worse or not distinguishable (of losses: smaller is better)."""
+def standing(against: dict[str, Any]) -> str:
+    """One of "better", "worse" or "same" (not distinguishable) against the reference; of losses, smaller is better."""
     if not against["distinguishable"]:
-        return "not distinguishable"
+        return "same"
     return "better" if against["centre"] < 1 else "worse"
 
 
@@ -132,7 +176,7 @@ def ratio(value: float) -> str:
     return f"{value:.3f}" if 0.1 <= value < 10 else number(value)
 
 
-def _spread(values: dict[str, float]) -> str:
+def _spread(values: dict[str, float], text: Texts) -> str:
     if math.isinf(values["median"]):
-        return "diverged"
+        return text("diverged")
     return f"{number(values['median'])} ({number(values['q1'])} - {number(values['q3'])})"

@@ -9,110 +9,94 @@ from typing import Any
 
 import numpy as np
 
-from .cells import HEADINGS
+from .figures_curves import profile_figure, tuning_figure
+from .i18n import ENGLISH, Texts
 from .records import Run
-from .statistics import quantile, steps_to_target
-from .style import GRID, INK, canvas, looks, plain_log, save, style
-from .summary import COLUMNS
-
-Look = dict[str, dict[str, Any]]
+from .statistics import Floats, quantile
+from .style import GRID, INK, Look, canvas, legend, looks, plain_log, save, style
 
 
-def draw_all(runs: Sequence[Run], summary: dict[str, Any], folder: Path) -> dict[str, list[tuple[str, str]]]:
-    """Draw every figure of every problem as PNG and SVG.
+def draw_all(runs: Sequence[Run], summary: dict[str, Any], folder: Path, text: Texts = ENGLISH) -> list[str]:
+    """Draw every figure of every problem, and those of the whole race, as PNG and SVG.
 
     Returns:
-        By problem, (file name without ending, caption).
+        File names without ending.
     """
-    drawn: dict[str, list[tuple[str, str]]] = {}
+    look = looks(list(summary["facts"]), summary["reference"])
+    drawn = []
     for name, problem in summary["problems"].items():
         own = [run for run in runs if run.heading.problem == name]
-        look = looks(list(summary["facts"]), summary["reference"])
-        figures = {
-            "loss": (
-                _losses(own, problem, look),
-                "Median over the seeds; the band holds the middle half of them.",
-            ),
-            "ecdf": (
-                _ecdf(own, problem, look),
-                "Share of all pairs (target, seed) reached within so many steps; "
-                "targets: " + ", ".join(f"{t:g}" for t in problem["targets"]) + ".",
-            ),
-            "sensitivity": (
-                _sensitivity(problem, look),
-                "The tuning trials: median over the tuning seeds. A diamond marks the published default, "
-                "a ring the chosen rate, a cross at the upper edge a run that diverged.",
-            ),
-        }
-        if len(look) > 1:
-            figures["against"] = (
-                _against(problem, look, summary["reference"]),
-                f"Ratio of the final {_loss(problem)} to that of {summary['reference']}, paired by seed; "
-                "left of 1 is better. Bars are 95 % bootstrap intervals; "
-                "hollow points are not distinguishable.",
-            )
-        if problem["surface"]:
-            from .paths import race_paths
-
-            figures["paths"] = (race_paths(name, own, look), "Paths of the first seed over the contours.")
-        drawn[name] = []
-        for kind, (figure, caption) in figures.items():
+        for kind, figure in _problem_figures(name, problem, own, look, summary["reference"], text).items():
             save(figure, folder / f"{name}-{kind}")
-            drawn[name].append((f"{name}-{kind}", caption))
+            drawn.append(f"{name}-{kind}")
+    if any(summary["profiles"].values()):
+        save(profile_figure(summary, look, text), folder / "profile")
+        drawn.append("profile")
     return drawn
 
 
-def _loss(problem: dict[str, Any]) -> str:
-    return str(problem["loss_name"]) if problem["surface"] else "validation loss"
+def _problem_figures(
+    name: str, problem: dict[str, Any], runs: Sequence[Run], look: Look, reference: str, text: Texts
+) -> dict[str, Any]:
+    figures = {"loss": _losses(runs, problem, look, text), "ecdf": _ecdf(problem, look, text)}
+    if problem["search"]:
+        figures["sensitivity"] = _sensitivity(problem, look, text)
+        figures["tuning"] = tuning_figure(problem, look, text)
+    if len(look) > 1:
+        figures["against"] = _against(problem, look, reference, text)
+    if problem["surface"] and any(run.trial.path for run in runs):
+        from .paths import race_paths
+        from .surfaces import SURFACES
+
+        if name in SURFACES:
+            figures["paths"] = race_paths(name, runs, look, list(problem["columns"]), text)
+    return figures
 
 
-def _panels(rows: int, height: float) -> tuple[Any, Any]:
-    figure, axes = canvas(9.2, height, rows, 2, sharex=True, sharey="row")
-    for axis, column in zip(axes[0], COLUMNS, strict=True):
-        axis.set_title(HEADINGS[column])
+def _panels(rows: int, height: float, columns: Sequence[str], text: Texts) -> tuple[Any, Any]:
+    figure, axes = canvas(9.2, height, rows, len(columns), sharex=True, sharey="row")
+    for axis, column in zip(axes[0], columns, strict=True):
+        axis.set_title(text.column(column))
     return figure, axes
 
 
-def _legend(figure: Any, axis: Any, count: int) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    rows = -(-count // 8)
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=-(-count // rows),
-        handlelength=2.3,
-        columnspacing=1.4,
-    )
-
-
-def _losses(runs: Sequence[Run], problem: dict[str, Any], look: Look) -> Any:
+def _losses(runs: Sequence[Run], problem: dict[str, Any], look: Look, text: Texts) -> Any:
     metrics = ("valid",) if problem["surface"] else ("train", "valid")
-    with style():
-        figure, axes = _panels(len(metrics), 2.0 + 2.3 * len(metrics))
-        figure.suptitle(f"{problem['title']}, {problem['seeds']} seeds")
+    with style(text.lang):
+        columns = list(problem["columns"])
+        figure, axes = _panels(len(metrics), 2.0 + 2.3 * len(metrics), columns, text)
+        figure.suptitle(text("title.loss", title=problem["title"], seeds=problem["seeds"]))
         for row, metric in zip(axes, metrics, strict=True):
-            for axis, column in zip(row, COLUMNS, strict=True):
+            for axis, column in zip(row, columns, strict=True):
                 for label, how in look.items():
-                    _band(axis, [r for r in runs if _belongs(r, label, column)], metric, label, how)
+                    _band(axis, [r for r in runs if belongs(r, label, column)], metric, label, how)
                 axis.set_yscale("log")
-            row[0].set_ylim(top=_ceiling(problem["start_loss"]))  # after both panels: it ends autoscaling
+            row[0].set_ylim(top=ceiling(problem["start_loss"]))  # after both panels: it ends autoscaling
             plain_log(row[0].yaxis)
-            names = {"train": "training loss", "valid": _loss(problem)}
-            row[0].set_ylabel(f"{names[metric]}" + ("" if problem["surface"] else f" ({problem['loss_name']})"))
+            row[0].set_ylabel(loss_axis(problem, metric, text))
         if problem["surface"]:
             axes[0][0].set_ylim(bottom=problem.get("floor", 0.0))
         for axis in axes[-1]:
-            axis.set_xlabel("step")
-        _legend(figure, axes[0][0], len(look))
+            axis.set_xlabel(text("axis.step"))
+        legend(figure, axes[0][0], len(look))
     return figure
 
 
-def _belongs(run: Run, label: str, column: str) -> bool:
+def loss_axis(problem: dict[str, Any], metric: str, text: Texts) -> str:
+    """Label of a loss axis ("train" or "valid") with what the problem calls its loss."""
+    name = str(problem["loss_name"])
+    if problem["surface"]:
+        return name
+    return f"{text(f'loss.{metric}')} ({name})"
+
+
+def belongs(run: Run, label: str, column: str) -> bool:
+    """Is it a reported run of this optimizer in this column?"""
     return run.heading.optimizer == label and column in run.heading.columns
 
 
-def _ceiling(start: float) -> float:
+def ceiling(start: float) -> float:
+    """Upper end of the loss axes: worse than the start is all the same."""
     return start * 2
 
 
@@ -120,48 +104,55 @@ def _band(axis: Any, runs: Sequence[Run], metric: str, label: str, how: dict[str
     """Median and quartiles; a run that ended early counts as infinitely bad from there on."""
     if not runs:
         return
-    steps = max((run.trial.steps for run in runs), key=len)
-    losses = [list(getattr(run.trial, metric)) for run in runs]
-    rows = np.array([loss + [math.inf] * (len(steps) - len(loss)) for loss in losses])
-    rows = np.where(np.isfinite(rows), rows, math.inf)
-    low, middle, high = (np.array([quantile(column, q) for column in rows.T]) for q in (0.25, 0.5, 0.75))
+    steps, low, middle, high = quartiles(runs, metric)
     top = 1e30  # matplotlib drops infinities; far above the axis is what they mean
     axis.plot(steps, np.minimum(middle, top), label=label, **how)
     axis.fill_between(steps, np.minimum(low, top), np.minimum(high, top), color=how["color"], alpha=0.15, linewidth=0)
 
 
-def _ecdf(runs: Sequence[Run], problem: dict[str, Any], look: Look) -> Any:
-    with style():
-        figure, axes = _panels(1, 3.6)
-        figure.suptitle(f"{problem['title']}: targets reached")
-        for axis, column in zip(axes[0], COLUMNS, strict=True):
+def quartiles(runs: Sequence[Run], metric: str) -> tuple[list[int], Floats, Floats, Floats]:
+    """Steps, lower quartile, median and upper quartile of "train" or "valid" over at least one run.
+
+    A run that ended early counts as infinitely bad from there on.
+    """
+    steps = max((run.trial.steps for run in runs), key=len)
+    losses = [list(getattr(run.trial, metric)) for run in runs]
+    rows = np.array([loss + [math.inf] * (len(steps) - len(loss)) for loss in losses])
+    rows = np.where(np.isfinite(rows), rows, math.inf)
+    low, middle, high = (np.array([quantile(column, q) for column in rows.T]) for q in (0.25, 0.5, 0.75))
+    return steps, low, middle, high
+
+
+def _ecdf(problem: dict[str, Any], look: Look, text: Texts) -> Any:
+    with style(text.lang):
+        figure, axes = _panels(1, 3.6, list(problem["columns"]), text)
+        figure.suptitle(text("title.ecdf", title=problem["title"]))
+        for axis, found in zip(axes[0], problem["ecdf"].values(), strict=True):
             for label, how in look.items():
-                own = [r for r in runs if _belongs(r, label, column)]
-                if not own:
-                    continue
-                found = sorted(
-                    steps_to_target(r.trial.steps, r.trial.valid, t) for r in own for t in problem["targets"]
-                )
-                reached = [max(1.0, s) for s in found if math.isfinite(s)]
-                shares = [0.0, *((i + 1) / len(found) for i in range(len(reached)))]
-                end = shares[-1]
-                axis.step([1, *reached, problem["steps"]], [*shares, end], where="post", label=label, **how)
+                if label in found:
+                    axis.step(*stairs(found[label], problem["steps"]), where="post", label=label, **how)
             axis.set_xscale("log")
             axis.set_xlim(1, max(2, problem["steps"]))
             plain_log(axis.xaxis)
             axis.set_ylim(0, 1.02)
-            axis.set_xlabel("step")
-        axes[0][0].set_ylabel("share of (target, seed) pairs reached")
-        _legend(figure, axes[0][0], len(look))
+            axis.set_xlabel(text("axis.step"))
+        axes[0][0].set_ylabel(text("axis.share"))
+        legend(figure, axes[0][0], len(look))
     return figure
 
 
-def _sensitivity(problem: dict[str, Any], look: Look) -> Any:
-    with style():
+def stairs(found: dict[str, list[float]], budget: int) -> tuple[list[float], list[float]]:
+    """Corners of an ECDF from step 1 to the budget; what is reached at the start is drawn at step 1."""
+    end = found["share"][-1] if found["share"] else 0.0
+    return [1, *(max(1.0, s) for s in found["steps"]), budget], [0.0, *found["share"], end]
+
+
+def _sensitivity(problem: dict[str, Any], look: Look, text: Texts) -> Any:
+    with style(text.lang):
         figure, axes = canvas(9.2, 4.0)
         axis = axes[0, 0]
-        axis.set_title(f"{problem['title']}: sensitivity to the learning rate")
-        top = _ceiling(problem["start_loss"])
+        axis.set_title(text("title.sensitivity", title=problem["title"]))
+        top = ceiling(problem["start_loss"])
         bottom = problem.get("floor", 0.0)
         for label, how in look.items():
             search = problem["search"].get(label)
@@ -193,19 +184,21 @@ def _sensitivity(problem: dict[str, Any], look: Look) -> Any:
             axis.set_ylim(bottom=bottom / 2)
         plain_log(axis.xaxis)
         plain_log(axis.yaxis)
-        axis.set_xlabel("learning rate")
-        axis.set_ylabel(f"final {_loss(problem)}")
-        _legend(figure, axis, len(look))
+        axis.set_xlabel(text("axis.lr"))
+        axis.set_ylabel(text("axis.final", loss=loss_axis(problem, "valid", text)))
+        legend(figure, axis, len(look))
     return figure
 
 
-def _against(problem: dict[str, Any], look: Look, reference: str) -> Any:
+def _against(problem: dict[str, Any], look: Look, reference: str, text: Texts) -> Any:
     others = [label for label in look if label != reference]
-    with style():
-        figure, axes = canvas(9.2, 1.5 + 0.3 * len(others), 1, 2, sharex=True, sharey=True)
-        figure.suptitle(f"{problem['title']}: final {_loss(problem)} / {reference}'s")
-        for axis, column in zip(axes[0], COLUMNS, strict=True):
-            axis.set_title(HEADINGS[column])
+    columns = list(problem["columns"])
+    with style(text.lang):
+        figure, axes = canvas(9.2, 1.5 + 0.3 * len(others), 1, len(columns), sharex=True, sharey=True)
+        loss = loss_axis(problem, "valid", text)
+        figure.suptitle(text("title.against", title=problem["title"], loss=loss, reference=reference))
+        for axis, column in zip(axes[0], columns, strict=True):
+            axis.set_title(text.column(column))
             for row, label in enumerate(others):
                 found = ((problem["columns"][column].get(label) or {}).get("against") or {}).get("valid_loss")
                 if found is None:  # a race that was killed
@@ -221,5 +214,5 @@ def _against(problem: dict[str, Any], look: Look, reference: str) -> Any:
             axis.set_yticks(range(len(others)), others)
             axis.set_ylim(len(others) - 0.5, -0.5)
             axis.grid(axis="y", color=GRID)
-            axis.set_xlabel("ratio (log scale)")
+            axis.set_xlabel(text("axis.ratio"))
     return figure

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .cells import HEADINGS
+from .i18n import ENGLISH, Texts
 from .records import Run
 from .style import GRID, INK, canvas, style
-from .summary import COLUMNS
 from .surfaces import Surface, get_surface
 
 
@@ -38,21 +37,28 @@ def contours(axis: Any, surface: Surface) -> None:
     axis.grid(visible=False)
 
 
-def race_paths(name: str, runs: Sequence[Run], look: dict[str, dict[str, Any]]) -> Any:
-    """Two panels, defaults and tuned; the path of the first seed of every optimizer."""
+def race_paths(
+    name: str,
+    runs: Sequence[Run],
+    look: dict[str, dict[str, Any]],
+    columns: Sequence[str] = ("default", "tuned"),
+    text: Texts = ENGLISH,
+) -> Any:
+    """One panel per column; the path of the first seed of every optimizer."""
     surface = get_surface(name)
-    with style():
-        figure, axes = canvas(9.2, 4.6, 1, 2, sharey=True)
+    with style(text.lang):
+        figure, axes = canvas(9.2, 4.6, 1, len(columns), sharey=True)
         figure.suptitle(f"{surface.name}: {surface.formula}")
-        for axis, column in zip(axes[0], COLUMNS, strict=True):
-            axis.set_title(HEADINGS[column])
+        for axis, column in zip(axes[0], columns, strict=True):
+            axis.set_title(text.column(column))
             contours(axis, surface)
             for run in runs:
                 if run.trial.path is not None and column in run.heading.columns:
                     x, y = np.array(run.trial.path).T
                     label = run.heading.optimizer
                     axis.plot(x, y, label=label, **{**look[label], "linewidth": 1.3})
-        axes[0, 1].set_ylabel("")
+        for axis in axes[0, 1:]:
+            axis.set_ylabel("")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=8, handlelength=2.3, columnspacing=1.4)
     return figure

@@ -2,94 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from .cells import HEADINGS, facts_table, measured_table, search_lines, search_table
-from .errors import LabError
+from .cells import search_lines
+from .errors import InputError, LabError
 from .figures import draw_all
+from .i18n import Texts
 from .records import read_runs, write_long_csv
+from .report_fonts import figure_language
+from .report_page import write_page
+from .report_parquet import has_parquet, write_parquet
+from .report_text import write_latex, write_markdown
 from .runfolder import read_manifest, write_json
-from .style import inline_svg
-from .summary import COLUMNS, summarise, write_summary_csv
-from .verdict import verdict
+from .summary import summarise, write_summary_csv
+from .verdict import overall_verdict, verdict
+
+FORMATS = ("html", "csv", "md", "tex", "parquet")
 
 
-def build(folder: Path) -> dict[str, Any]:
-    """Write runs.csv, summary.json, summary.csv, figures/ and report.html into the folder of a race.
+def build(
+    folder: Path, lang: str = "en", *, formats: Sequence[str] | None = None, out: Path | None = None
+) -> dict[str, Any]:
+    """Write the report of a race: summary.json and figures/ always, the rest as `formats` says.
+
+    html: report.html. csv: runs.csv and summary.csv. md: summary.md. tex: summary.tex (LaTeX, booktabs).
+    parquet: runs.parquet, the columns of runs.csv.
 
     Args:
         folder: Holds manifest.json and records.jsonl.
+        lang: Language of all texts, "en" or "zh". Without a Chinese font the texts inside figures stay English.
+        formats: Some of `FORMATS`; None: all, parquet only if pyarrow is installed.
+        out: Where to write; None: into `folder`.
 
     Returns:
-        The summary with a `verdict` for every problem.
+        The summary, with a `verdict` for every problem and one for all of them together.
 
     Raises:
+        InputError: No such language or format, parquet asked for without pyarrow, or not the folder of a race.
         LabError: No problem has a finished run.
     """
+    text = Texts(lang)
+    wanted = _formats(formats)
     manifest = read_manifest(folder)
+    settings = _race_settings(folder, manifest)
     runs = read_runs(folder)
-    settings = manifest["settings"]
     summary = summarise(runs, settings)
     if not summary["problems"]:
         raise LabError(f"{folder}: no run has ended, so there is nothing to report")
+    summary["lang"] = lang
+    summary["verdict"] = overall_verdict(summary, text)
     for name, problem in summary["problems"].items():
-        problem["verdict"] = verdict(summary, name)
-    summary["search_space"] = search_lines(settings, summary)
-    write_long_csv(folder / "runs.csv", runs)
-    write_json(folder / "summary.json", summary)
-    write_summary_csv(folder / "summary.csv", summary)
-    (folder / "figures").mkdir(exist_ok=True)
-    drawn = draw_all(runs, summary, folder / "figures")
-    (folder / "report.html").write_text(_page(folder, manifest, summary, drawn), encoding="utf-8")
+        problem["verdict"] = verdict(summary, name, text)
+    summary["search_space"] = search_lines(settings, summary, text)
+
+    target = folder if out is None else out
+    (target / "figures").mkdir(parents=True, exist_ok=True)
+    write_json(target / "summary.json", summary)
+    draw_all(runs, summary, target / "figures", Texts(figure_language(lang)))
+    if "csv" in wanted:
+        write_long_csv(target / "runs.csv", runs)
+        write_summary_csv(target / "summary.csv", summary)
+    if "parquet" in wanted:
+        write_parquet(target / "runs.parquet", runs)
+    if "md" in wanted:
+        write_markdown(target / "summary.md", summary, text)
+    if "tex" in wanted:
+        write_latex(target / "summary.tex", summary, text)
+    if "html" in wanted:
+        write_page(target / "report.html", manifest, runs, summary, wanted, text)
     return summary
 
 
-def _page(
-    folder: Path, manifest: dict[str, Any], summary: dict[str, Any], drawn: dict[str, list[tuple[str, str]]]
-) -> str:
-    environment = Environment(
-        loader=PackageLoader("adamas.lab", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    problems = []
-    for name, problem in summary["problems"].items():
-        tables = [
-            (f"{HEADINGS[column][0].upper()}{HEADINGS[column][1:]}", measured_table(summary, name, column))
-            for column in reversed(COLUMNS)
-        ]
-        figures = [
-            (Markup(inline_svg(folder / "figures" / f"{file}.svg", caption)), caption) for file, caption in drawn[name]
-        ]
-        problems.append(
-            {
-                "name": name,
-                "heading": problem["title"] if problem["title"].startswith(name) else f"{name}: {problem['title']}",
-                "verdict": problem["verdict"],
-                "steps": problem["steps"],
-                "seeds": problem["seeds"],
-                "tables": tables,
-                "figures": figures,
-                "search": search_table(problem),
-                "target_loss": "value of f" if problem["surface"] else "validation loss",
-            }
+def _formats(given: Sequence[str] | None) -> list[str]:
+    if given is None:
+        return [name for name in FORMATS if name != "parquet" or has_parquet()]
+    unknown = [name for name in given if name not in FORMATS]
+    if unknown or not given:
+        raise InputError(f"--format {','.join(given)!r}: give some of {', '.join(FORMATS)}, separated by commas")
+    if "parquet" in given and not has_parquet():
+        raise InputError("--format parquet: needs pyarrow; install it with: pip install pyarrow")
+    return list(given)
+
+
+def _race_settings(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = manifest.get("settings", {})
+    missing = [key for key in ("reference", "problem_facts", "optimizer_facts") if key not in settings]
+    if missing:
+        raise InputError(
+            f"{folder}: the settings of its manifest.json lack {', '.join(missing)}; "
+            "a report needs the folder of a race (docs/run-folder.md says what it holds)"
         )
-    return environment.get_template("report.html.jinja").render(
-        title="Race: " + ", ".join(summary["problems"]),
-        manifest=manifest,
-        incomplete=any(
-            len(c) < len(summary["facts"]) for p in summary["problems"].values() for c in p["columns"].values()
-        ),
-        problems=problems,
-        reference=summary["reference"],
-        facts=facts_table(summary),
-        search_lines=summary["search_space"],
-        environment=_environment_table(manifest["environment"]),
-    )
-
-
-def _environment_table(environment: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    flat = {**{k: v for k, v in environment.items() if k != "packages"}, **environment["packages"]}
-    return ["what", "value"], [[k.replace("_", " "), str(v)] for k, v in flat.items() if v is not None]
+    return settings

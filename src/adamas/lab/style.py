@@ -47,13 +47,24 @@ _RC: Any = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Our look; the user's own matplotlib settings come back afterwards."""
+def style(lang: str = "en") -> Iterator[None]:
+    """Our look; the user's own matplotlib settings come back afterwards.
+
+    Args:
+        lang: "en", or "zh" for a Chinese font beside ours (`report_fonts.figure_language` says whether there is one).
+    """
     with mpl.rc_context():
         plain: Any = {k: v for k, v in mpl.rcParamsDefault.items() if k != "backend"}
         mpl.rcParams.update(plain)
         mpl.rcParams.update(_RC)
+        if lang == "zh":
+            from .report_fonts import chinese_font
+
+            mpl.rcParams["font.family"] = [_RC["font.family"], *filter(None, [chinese_font()])]
         yield
+
+
+Look = dict[str, dict[str, Any]]
 
 
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **share: Any) -> tuple[Figure, Any]:
@@ -62,9 +73,9 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **share
     return figure, figure.subplots(rows, columns, squeeze=False, **share)
 
 
-def looks(labels: Sequence[str], reference: str) -> dict[str, dict[str, Any]]:
+def looks(labels: Sequence[str], reference: str) -> Look:
     """Colour, dashes and width by label; the reference is the thick line in the colour of the text."""
-    result: dict[str, dict[str, Any]] = {}
+    result: Look = {}
     others = [label for label in labels if label != reference]
     for i, label in enumerate(others):
         result[label] = {
@@ -74,6 +85,20 @@ def looks(labels: Sequence[str], reference: str) -> dict[str, dict[str, Any]]:
         }
     result[reference] = {"color": INK, "linestyle": "-", "linewidth": 2.2, "zorder": 3}
     return {label: result[label] for label in labels}
+
+
+def legend(figure: Figure, axis: Any, count: int) -> None:
+    """One legend below all panels, in rows of equal length of at most eight."""
+    handles, labels = axis.get_legend_handles_labels()
+    rows = -(-count // 8)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=-(-count // rows),
+        handlelength=2.3,
+        columnspacing=1.4,
+    )
 
 
 class _PlainLog(LogFormatter):

@@ -10,10 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from .profiles import expected_running_time
+from .profiles_summary import Cell, distribution, overall_distribution, race_profiles
 from .records import Run
+from .report_diagnostics import diagnose
 from .runfolder import SCHEMA_VERSION, write_csv
 from .selection import floored, judge
-from .statistics import Floats, compare_all, log_ratios, median, quantile, rate_width, steps_to_target
+from .statistics import (
+    Floats,
+    compare_all,
+    expected_excess,
+    log_ratios,
+    median,
+    quantile,
+    rate_width,
+    steps_to_target,
+    tuning_curve,
+)
 
 COLUMNS = ("default", "tuned")
 CSV_HEADER = (
@@ -42,6 +55,7 @@ CSV_HEADER = (
     "distinguishable",
     "step_ns",
     "state_bytes_per_param",
+    "expected_running_time",
 )
 
 
@@ -59,11 +73,46 @@ def summarise(runs: Sequence[Run], settings: dict[str, Any]) -> dict[str, Any]:
         own = [run for run in runs if run.heading.problem == name]
         if any(run.heading.role == "evaluate" for run in own):
             problems[name] = _problem(facts, own, labels, reference)
+    columns = columns_of(runs)
+    targets = {name: problem["targets"] for name, problem in problems.items()}
+    cells = {column: _step_cells(runs, column, targets) for column in columns}
+    for column, by_problem in cells.items():
+        for name, by_label in by_problem.items():
+            problems[name]["ecdf"][column] = {label: distribution(cell) for label, cell in by_label.items()}
     return {
         "schema_version": SCHEMA_VERSION,
         "reference": reference,
-        "facts": settings["optimizer_facts"],
+        "facts": {label: settings["optimizer_facts"].get(label, {}) for label in labels},
         "problems": problems,
+        "profiles": {column: race_profiles(cells[column], labels, targets) for column in columns},
+        "ecdf": {
+            column: {
+                label: overall_distribution(cells[column], label)
+                for label in labels
+                if any(label in by_label for by_label in cells[column].values())
+            }
+            for column in columns
+        },
+        "diagnostics": diagnose(runs, columns, labels),
+    }
+
+
+def columns_of(runs: Sequence[Run]) -> list[str]:
+    """Columns of the tables: "default" and "tuned", then any other in the order in which its runs started."""
+    found = dict.fromkeys(column for run in runs for column in run.heading.columns)
+    return [*COLUMNS, *(column for column in found if column not in COLUMNS)]
+
+
+def _step_cells(runs: Sequence[Run], column: str, targets: dict[str, list[float]]) -> dict[str, dict[str, Cell]]:
+    """By problem and label, the steps to the targets in one column; problems without such runs are left out."""
+    groups: dict[str, dict[str, list[Run]]] = {name: {} for name in targets}
+    for run in runs:
+        if column in run.heading.columns and run.heading.problem in groups:
+            groups[run.heading.problem].setdefault(run.heading.optimizer, []).append(run)
+    return {
+        name: {label: Cell.of(group, targets[name]) for label, group in by_label.items()}
+        for name, by_label in groups.items()
+        if by_label
     }
 
 
@@ -72,7 +121,7 @@ def _problem(facts: dict[str, Any], runs: list[Run], labels: list[str], referenc
     start = median([run.trial.valid[0] for run in evaluated])
     targets: list[float] = facts["targets"]
     columns: dict[str, Any] = {}
-    for column in COLUMNS:
+    for column in columns_of(runs):
         groups = {
             label: [r for r in evaluated if r.heading.optimizer == label and column in r.heading.columns]
             for label in labels
@@ -83,9 +132,10 @@ def _problem(facts: dict[str, Any], runs: list[Run], labels: list[str], referenc
     return {
         **facts,
         "steps": evaluated[0].heading.budget,
-        "seeds": max(cell["runs"] for cell in columns["default"].values()),
+        "seeds": max(cell["runs"] for cells in columns.values() for cell in cells.values()),
         "start_loss": start,
         "columns": columns,
+        "ecdf": {},
         "search": {
             label: _search(group, start, targets[-1], facts.get("floor", 0.0))
             for label, group in tuning.items()
@@ -103,7 +153,11 @@ def _cell(runs: list[Run], targets: Sequence[float]) -> dict[str, Any]:
         "runs": len(runs),
         "failed": sum(t.status != "ok" for t in trials),
         "steps_to_target": {
-            f"{target:g}": _spread(found) | {"reached": sum(math.isfinite(s) for s in found)}
+            f"{target:g}": _spread(found)
+            | {
+                "reached": sum(math.isfinite(s) for s in found),
+                "expected_running_time": expected_running_time(found, runs[0].heading.budget),
+            }
             for target, found in steps.items()
         },
         "train_loss": _spread([t.final_train for t in trials]),
@@ -178,12 +232,15 @@ def _search(runs: list[Run], start: float, hardest: float, floor: float) -> dict
     chosen = min(trials, key=lambda t: (t["valid_loss"], t["steps"], t["trial"]))
     grid = trials[1:]
     rates = [t["lr"] for t in grid]
+    losses = [t["valid_loss"] for t in grid]
     return {
         "trials": trials,
         "chosen_trial": chosen["trial"],
         "chosen_lr": chosen["lr"],
         "at_edge": len(rates) > 1 and chosen["lr"] in (rates[0], rates[-1]),
-        "width_decades": rate_width(rates, [t["valid_loss"] for t in grid], start) if grid else 0.0,
+        "width_decades": rate_width(rates, losses, start) if grid else 0.0,
+        "expected_excess": expected_excess(losses, start) if grid else 0.0,
+        "tuning_curve": tuning_curve(losses, start) if grid else [],
     }
 
 
@@ -213,6 +270,7 @@ def write_summary_csv(path: Path, summary: dict[str, Any]) -> None:
                             *(against.get(k) for k in ("centre", "low", "high", "p_holm", "distinguishable")),
                             cell["step_ns"],
                             cell["state_bytes_per_param"],
+                            reached["expected_running_time"],
                         ]
                     )
     write_csv(path, CSV_HEADER, rows)

@@ -5,26 +5,40 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .cells import against_text, number, ratio, steps_text
+from .cells import number, ratio, standing, steps_text
+from .i18n import ENGLISH, Texts
 from .statistics import LEVEL
 
 
-def verdict(summary: dict[str, Any], name: str) -> list[str]:
+def overall_verdict(summary: dict[str, Any], text: Texts = ENGLISH) -> list[str]:
+    """One sentence per column over all problems: who needs the fewest steps, and how sure that is.
+
+    Args:
+        summary: Of `summary.summarise`.
+        text: Language.
+    """
+    return [_overall(found, _how(column, text), text) for column, found in summary["profiles"].items() if found]
+
+
+def verdict(summary: dict[str, Any], name: str, text: Texts = ENGLISH) -> list[str]:
     """Sentences on one problem: who is best when tuned, who cannot be told apart, what the defaults do.
 
     Args:
         summary: Of `summary.summarise`.
         name: Name of the problem.
+        text: Language.
     """
     problem, reference = summary["problems"][name], summary["reference"]
-    lines = [_best(problem, reference, "tuned"), *_groups(problem, reference)]
-    lines += [_fastest(problem, reference), _best(problem, reference, "default")]
-    needed = seeds_needed(len(problem["columns"]["tuned"]) - 1)
-    if problem["seeds"] < needed:
-        lines.append(
-            f"{problem['seeds']} seeds cannot separate {len(problem['columns']['tuned'])} optimizers "
-            f"at the 5 % level after Holm's correction, whatever the numbers; use --seeds {needed} or more."
-        )
+    columns = problem["columns"]
+    main = "tuned" if columns.get("tuned") else next(c for c, cells in columns.items() if cells)
+    lines = [_best(problem, reference, main, text)]
+    if main == "tuned":
+        lines += [*_groups(problem, reference, text), _fastest(problem, reference, text)]
+    lines += [_best(problem, reference, column, text) for column in columns if column != main]
+    count = len(columns[main])
+    needed = seeds_needed(count - 1)
+    if count > 1 and problem["seeds"] < needed:
+        lines.append(text("verdict.seeds", seeds=problem["seeds"], count=count, needed=needed))
     return [line for line in lines if line]
 
 
@@ -36,58 +50,84 @@ def seeds_needed(comparisons: int) -> int:
     return seeds
 
 
-def _loss(problem: dict[str, Any]) -> str:
-    return "value of f" if problem["surface"] else "validation loss"
+def _how(column: str, text: Texts) -> str:
+    return text(f"how.{column}") if column in ("tuned", "default") else text("how.other", column=text.column(column))
 
 
-def _best(problem: dict[str, Any], reference: str, column: str) -> str:
+def _overall(found: dict[str, Any], how: str, text: Texts) -> str:
+    first = max(found["area"], key=lambda label: found["area"][label]["value"])
+    area = found["area"][first]
+    if area["value"] == 0:
+        return text("overall.nothing", how=how)
+    lead = found["lead"]
+    if lead is None:
+        return text("overall.alone", how=how, first=first)
+    return text(
+        "overall.lead",
+        how=how,
+        instances=len(found["instances"]),
+        problems=len({problem for problem, _ in found["instances"]}),
+        first=first,
+        area=f"{area['value']:.2f}",
+        low=f"{area['low']:.2f}",
+        high=f"{area['high']:.2f}",
+        second=lead["second"],
+        difference=f"{lead['difference']:.2f}",
+        difference_low=f"{lead['low']:.2f}",
+        difference_high=f"{lead['high']:.2f}",
+        word=text("overall.clear" if lead["low"] > 0 else "overall.unclear"),
+    )
+
+
+def _best(problem: dict[str, Any], reference: str, column: str, text: Texts) -> str:
     cells = problem["columns"][column]
     if not cells:
         return ""
+    how = _how(column, text)
     best = min(cells, key=lambda label: cells[label]["valid_loss"]["median"])
     cell = cells[best]
-    how = "With the learning rate tuned" if column == "tuned" else "At published defaults"
-    text = (
-        f"{how}, {best} (lr {cell['lr']:g}) has the lowest {_loss(problem)} after {problem['steps']} steps: "
-        f"median {number(cell['valid_loss']['median'])}"
-    )
-    if not math.isfinite(cell["valid_loss"]["median"]):
-        return f"{how}, every optimizer diverged in half of its runs or more."
+    middle = cell["valid_loss"]["median"]
+    if not math.isfinite(middle):
+        return text("verdict.diverged", how=how)
     floor = problem.get("floor", 0.0)
-    if floor and cell["valid_loss"]["median"] <= floor:
+    if floor and middle <= floor:
         names = [label for label in cells if cells[label]["valid_loss"]["median"] <= floor]
-        return f"{how}, f falls below {floor:g}, which counts as the minimum, by: {', '.join(names)}."
-    if best == reference:
-        return text + "."
+        return text("verdict.floor", how=how, floor=f"{floor:g}", names=text.join(names))
+    line = text(
+        "verdict.best",
+        how=how,
+        best=best,
+        lr=f"{cell['lr']:g}",
+        loss=text.loss(problem),
+        steps=problem["steps"],
+        value=number(middle),
+    )
     against = (cell["against"] or {}).get("valid_loss")
-    if against is None:
-        return text + "."
-    word = (
-        "a difference that the seeds confirm" if against["distinguishable"] else f"not distinguishable from {reference}"
-    )
-    return (
-        f"{text}, {ratio(against['centre'])} times {reference}'s "
-        f"(95 % interval {ratio(against['low'])} to {ratio(against['high'])}): {word}."
-    )
+    if best == reference or against is None:
+        return line + text("verdict.stop")
+    key = "verdict.confirmed" if against["distinguishable"] else "verdict.unconfirmed"
+    return text("verdict.ratio", text=line, reference=reference, word=text(key, reference=reference), **_ends(against))
 
 
-def _groups(problem: dict[str, Any], reference: str) -> list[str]:
-    groups: dict[str, list[str]] = {"better": [], "not distinguishable": [], "worse": []}
+def _ends(against: dict[str, Any]) -> dict[str, str]:
+    return {"ratio": ratio(against["centre"]), "low": ratio(against["low"]), "high": ratio(against["high"])}
+
+
+def _groups(problem: dict[str, Any], reference: str, text: Texts) -> list[str]:
+    groups: dict[str, list[str]] = {"better": [], "same": [], "worse": []}
     for label, cell in problem["columns"]["tuned"].items():
         if cell["against"]:
-            groups[against_text(cell["against"]["valid_loss"])].append(label)
+            groups[standing(cell["against"]["valid_loss"])].append(label)
     if not any(groups.values()):
         return []
-    words = {
-        "better": f"better than {reference}",
-        "not distinguishable": f"not distinguishable from {reference}",
-        "worse": f"worse than {reference}",
-    }
-    found = "; ".join(f"{words[k]}: {', '.join(v) or 'none'}" for k, v in groups.items())
-    return [f"Tuned, over {problem['seeds']} seeds, {found}."]
+    found = text("verdict.group_gap").join(
+        text("verdict.group", what=text(f"group.{k}", reference=reference), names=text.join(v) or text("none"))
+        for k, v in groups.items()
+    )
+    return [text("verdict.groups", seeds=problem["seeds"], found=found)]
 
 
-def _fastest(problem: dict[str, Any], reference: str) -> str:
+def _fastest(problem: dict[str, Any], reference: str, text: Texts) -> str:
     """Fewest steps to the hardest target that somebody reaches in the median."""
     cells = problem["columns"]["tuned"]
     for target in (f"{t:g}" for t in reversed(problem["targets"])):
@@ -96,17 +136,16 @@ def _fastest(problem: dict[str, Any], reference: str) -> str:
         if not math.isfinite(fewest):
             continue
         first = [label for label, f in found.items() if f["median"] == fewest]
-        text = f"Fewest steps to a {_loss(problem)} of {target}, tuned: {', '.join(first)} with {fewest:g}"
-        if reference in first or reference not in cells:
-            return text + "."
-        against = cells[first[0]]["against"]
-        theirs = f"{reference}: {steps_text(found[reference], cells[reference]['runs'], problem['steps'])}"
-        if not against:
-            return f"{text} ({theirs})."
-        found_ratio = against[f"steps_to_{target}"]
-        word = "" if found_ratio["distinguishable"] else "; not distinguishable"
-        return (
-            f"{text} ({theirs}; ratio {ratio(found_ratio['centre'])}, "
-            f"95 % interval {ratio(found_ratio['low'])} to {ratio(found_ratio['high'])}{word})."
+        line = text(
+            "verdict.fastest", loss=text.loss(problem), target=target, names=text.join(first), steps=f"{fewest:g}"
         )
-    return "No optimizer reached any target in half of its runs; give more --steps."
+        if reference in first or reference not in cells:
+            return line + text("verdict.stop")
+        against = cells[first[0]]["against"]
+        theirs = steps_text(found[reference], cells[reference]["runs"], problem["steps"])
+        if not against:
+            return text("verdict.fastest_theirs", text=line, reference=reference, theirs=theirs)
+        steps = against[f"steps_to_{target}"]
+        word = "" if steps["distinguishable"] else text("verdict.fastest_same")
+        return text("verdict.fastest_ratio", text=line, reference=reference, theirs=theirs, word=word, **_ends(steps))
+    return text("verdict.no_target")

@@ -1,0 +1,54 @@
+"use strict";
+// Draws a chart when it comes near the window: a page of a hundred charts opens as fast as a page of one.
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const charts = read("chart-data");
+  const { locale, words } = read("chart-words");
+  const hidden = new Set();
+  const drawn = new Map();
+  Plotly.register({ moduleType: "locale", name: locale, dictionary: words, format: {} });
+
+  const config = {
+    displaylogo: false, responsive: true, locale,
+    modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+  };
+  const base = {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+    font: { family: getComputedStyle(document.body).fontFamily, size: 13 },
+    margin: { l: 64, r: 12, t: 40, b: 48 },
+    legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0 },
+  };
+
+  function draw(element) {
+    const key = element.dataset.chart;
+    if (!drawn.has(key)) {
+      const { traces, layout } = charts[key];
+      for (const trace of traces) trace.visible = !hidden.has(trace.legendgroup);
+      drawn.set(key, Plotly.newPlot(element, traces, { ...base, ...layout }, config));
+    }
+    return drawn.get(key);
+  }
+
+  const elements = [...document.querySelectorAll(".chart")];
+  const drawAll = () => Promise.all(elements.map(draw));
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+  }, { rootMargin: "800px" });
+  for (const element of elements) watcher.observe(element);
+  window.addEventListener("beforeprint", drawAll);
+
+  // the legends answer to the mouse only; these boxes also to the keyboard, and for all charts at once
+  for (const box of document.querySelectorAll("input[data-optimizer]")) {
+    box.addEventListener("change", async () => {
+      const label = box.dataset.optimizer;
+      if (box.checked) hidden.delete(label); else hidden.add(label);
+      for (const element of elements) {
+        if (!drawn.has(element.dataset.chart)) continue;
+        await drawn.get(element.dataset.chart);
+        const own = element.data.flatMap((trace, i) => (trace.legendgroup === label ? [i] : []));
+        if (own.length) await Plotly.restyle(element, { visible: box.checked }, own);
+      }
+    });
+  }
+  window.__report = { ready: true, drawAll, drawn: () => [...drawn.keys()] };
+})();
