@@ -18,8 +18,8 @@ MARKS = (100, 1000, 10_000)
 @study(
     claim="Adam can fail to converge on convex losses, even with a falling rate; AMSGrad converges.",
     source="Reddi, Kale & Kumar 2018, theorem 1 and section 5",
-    criterion="Losses 3x, -x, -x: after 10 000 steps x > 0.9 (the worst point is 1) for Adam and x < -0.9 (the best is -1) "
-    "for AMSGrad. Losses 1010x, then 100 times -10x: the same after 50 000 steps.",
+    criterion="Losses 3x, -x, -x: after 10 000 steps x > 0.9 (the worst point is 1) for Adam and x < -0.9 (the best is "
+    "-1) for AMSGrad. Losses 1010x, then 100 times -10x: the same after 50 000 steps.",
 )
 def run() -> Outcome:
     """Both games with rates that fall like 1/sqrt(t); SGD beside them."""
@@ -42,7 +42,7 @@ def run() -> Outcome:
     finding = (
         f"Short game: Adam {end['short', 'Adam']:+.3f}, AMSGrad {end['short', 'AMSGrad']:+.3f}, "
         f"SGD {end['short', 'SGD']:+.3f} after 10 000 steps. Long game: Adam {end['long', 'Adam']:+.3f}, "
-        f"AMSGrad {end['long', 'AMSGrad']:+.3f} after 50 000; Adam's v forgets the one steep gradient that shows the way."
+        f"AMSGrad {end['long', 'AMSGrad']:+.3f} after 50 000; Adam's v forgets the steep gradient that shows the way."
     )
 
     def draw(figure: Any) -> None:
