@@ -21,8 +21,8 @@ DEFAULT = 0.999
 @study(
     claim="Without bias correction Adam's first steps are too small, because its averages start at zero.",
     source="common belief; optimizer tutorial series, part 4",
-    criterion="At beta1 = 0.9, beta2 = 0.999 and a constant gradient each of the first 100 uncorrected steps is shorter "
-    "than the corrected one.",
+    criterion="At beta1 = 0.9, beta2 = 0.999 and a constant gradient each of the first 100 uncorrected steps is "
+    "shorter than the corrected one.",
 )
 def run() -> Outcome:
     """Both rules on a constant gradient, where the corrected step is exactly lr."""
@@ -40,8 +40,8 @@ def run() -> Outcome:
         "relative_error_of_the_formula": error,
     }
     finding = (
-        f"They are too long: {default[0]:.2f} times the corrected step at t = 1, {default[peak]:.2f} times at "
-        f"t = {peak + 1}, {default[99]:.2f} at 100, {default[999]:.2f} at 1000, which is (1 - beta1^t)/sqrt(1 - beta2^t) "
+        f"They are too long: {default[0]:.2f} times the corrected step at t = 1, {default[peak]:.2f} times at t = "
+        f"{peak + 1}, {default[99]:.2f} at 100, {default[999]:.2f} at 1000, that is (1 - beta1^t)/sqrt(1 - beta2^t) "
         f"to {error:.0e}. Only where sqrt(1 - beta2) > 1 - beta1, beta2 < 0.99, is the first step too short."
     )
 

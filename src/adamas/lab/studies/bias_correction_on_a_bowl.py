@@ -25,8 +25,8 @@ RULES = {"Adam": adamas.Adam, "uncorrected": Uncorrected}
 @study(
     claim="Bias correction makes Adam converge faster.",
     source="optimizer tutorial series, part 4",
-    criterion="On x^2/20 + y^2 from (-7, 2) Adam falls below f = 0.01 in fewer steps than the same rule without correction "
-    "at each of the rates 0.1, 0.3 and 0.5.",
+    criterion="On x^2/20 + y^2 from (-7, 2) Adam falls below f = 0.01 in fewer steps than the same rule without "
+    "correction at each of the rates 0.1, 0.3 and 0.5.",
 )
 def run() -> Outcome:
     """Steps until the first point with f <= 0.01, and until three in a row, by learning rate."""
@@ -42,9 +42,9 @@ def run() -> Outcome:
         numbers[f"longest_step_over_lr_{name}"] = [longest[name, lr] / lr for lr in RATES]
     pairs = "; ".join(f"lr {lr:g}: {first['Adam', lr]:.0f} against {first['uncorrected', lr]:.0f}" for lr in judged)
     finding = (
-        f"Steps to f = 0.01 with and without correction: {pairs}. The order turns between 0.1 and 0.5: without correction "
-        f"single steps are up to {longest['uncorrected', 0.1] / 0.1:.1f} lr long, which helps a rate that is too small "
-        "and overshoots with a large one."
+        f"Steps to f = 0.01 with and without correction: {pairs}. The order turns between 0.1 and 0.5: without "
+        f"correction single steps are up to {longest['uncorrected', 0.1] / 0.1:.1f} lr long, which helps a rate that "
+        "is too small and overshoots with a large one."
     )
 
     def draw(figure: Any) -> None:
@@ -56,7 +56,8 @@ def run() -> Outcome:
         curves(
             right, lines, title=title, x="learning rate", y="steps to f = 0.01", reference="Adam", log="x", marker="o"
         )
-        right.set_xticks(RATES, [f"{lr:g}" for lr in RATES], minor=False)
+        right.set_xticks(RATES, [f"{lr:g}" for lr in RATES])
+        right.minorticks_off()
         right.set_ylim(bottom=0)
 
     return Outcome(numbers, all(first["Adam", lr] < first["uncorrected", lr] for lr in judged), finding, draw)

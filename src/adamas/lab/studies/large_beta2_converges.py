@@ -20,8 +20,8 @@ LR = 0.5
 @study(
     claim="Adam converges after all if beta2 is large enough for the problem.",
     source="Zhang, Chen, Shi, Sun & Luo 2022, Adam can converge without any modification on update rules",
-    criterion="Losses 1010x, then 100 times -10x, lr 0.5/sqrt(t): at beta2 = 0.99 x rises between steps 10 000 and 60 000 or "
-    "stays above 0.9; at beta2 = 0.9999 it falls, and is below -0.5 at the end (the best point is -1).",
+    criterion="Losses 1010x, then 100 times -10x, lr 0.5/sqrt(t): at beta2 = 0.99 x rises between steps 10 000 and "
+    "60 000 or stays above 0.9; at beta2 = 0.9999 it falls, and is below -0.5 at the end (the best point is -1).",
 )
 def run() -> Outcome:
     """Where x goes after the first steps, by beta2; the sign alone would show only where the first steps led."""
@@ -39,7 +39,7 @@ def run() -> Outcome:
     right = [b for b in BETA2S if b not in wrong]
     ways = ", ".join(f"{b:g}: {middle[b]:+.2f} to {end[b]:+.2f}" for b in BETA2S)
     finding = (
-        f"x from step 10 000 to 60 000 by beta2: {ways}. It moves the right way from beta2 = {min(right, default=1):g} on; "
+        f"x from step 10 000 to 60 000 by beta2: {ways}. It moves the right way from {min(right, default=1):g} on; "
         f"up to {max(wrong, default=0):g} it still drifts to the worst point, although x may be negative for long."
     )
 

@@ -23,9 +23,9 @@ EPSILONS = (1e-16, 1e-8, 1e-4, 1.0)
 @study(
     claim="The size of Adam's steps does not depend on the size of the gradients.",
     source="Kingma & Ba 2015, section 2; eps as a knob: Choi et al. 2019, On empirical comparisons of optimizers",
-    criterion="On x^2/20 + y^2 (lr 0.1, 200 steps) paths with gradients scaled by 1e-8, 1e-4, 1e4, 1e8 and eps scaled along "
-    "equal the unscaled one to 1e-12 at every step. With eps = 1e-8 fixed the first step is lr |g|/(|g| + eps) to 1e-12, "
-    "half of lr where |g| = eps.",
+    criterion="On x^2/20 + y^2 (lr 0.1, 200 steps) paths with gradients scaled by 1e-8, 1e-4, 1e4, 1e8 and eps "
+    "scaled along equal the unscaled one to 1e-12 at every step. With eps = 1e-8 fixed the first step is lr |g|/(|g| "
+    "+ eps) to 1e-12, half of lr where |g| = eps.",
 )
 def run() -> Outcome:
     """Paths with scaled gradients; the first step against the gradient's size."""
@@ -45,18 +45,17 @@ def run() -> Outcome:
     }
     finding = (
         f"With eps scaled along the paths agree to {max(along.values()):.0e} over 16 decades. With eps = 1e-8 fixed, "
-        f"gradients 1e-4 times as large lead {fixed[1e-4]:.1e} away, 1e-8 times as large {fixed[1e-8]:.1f}; where |g| = eps "
-        f"the step is {half:.3f} lr: below eps Adam is momentum with rate lr/eps, above it moves by signs."
+        f"gradients 1e-4 times as large lead {fixed[1e-4]:.1e} away, 1e-8 times as large {fixed[1e-8]:.1f}; where "
+        f"|g| = eps the step is {half:.3f} lr: below eps Adam is momentum with rate lr/eps, above it moves by signs."
     )
 
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
         at = range(STEPS + 1)
-        paths = {f"scale {s:g}": _path(s, EPS) for s in (1e-8, 1e-6, 1e-4)}
-        lines = {name: (at, BOWL.value(path.T)) for name, path in {"scale 1": plain, **paths}.items()}
-        curves(
-            left, lines, title="eps = 1e-8, gradients scaled", x="step", y="x²/20 + y²", reference="scale 1", log="y"
-        )
+        paths = {f"scale {s:g}": _path(s, EPS) for s in (1.0, 1e-6, 1e-8)}
+        losses = {name: (at, BOWL.value(path.T)) for name, path in paths.items()}
+        title = "eps = 1e-8, gradients scaled"
+        curves(left, losses, title=title, x="step", y="x²/20 + y²", reference="scale 1", log="y")
         lines = {f"eps = {eps:g}": (GRADIENTS, size) for eps, size in steps.items()}
         title = "First step by size of the gradient"
         curves(right, lines, title=title, x="|g|", y="step / lr", reference=f"eps = {EPS:g}", log="x")
