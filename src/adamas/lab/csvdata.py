@@ -81,6 +81,11 @@ def read_csv(path: Path, target: str, *, drop: Sequence[str] = (), skip_missing:
     return Table(features, np.array(kept), _column(labels), target, skipped)
 
 
+def header_of(path: Path) -> list[str]:
+    """Names of a CSV file's columns, in their order."""
+    return _read(path)[0]
+
+
 def from_arrays(x: Any, y: Any, names: Sequence[str] | None = None) -> Table:
     """Check arrays given from Python.
 

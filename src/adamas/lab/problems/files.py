@@ -1,0 +1,174 @@
+"""A user's own data as a problem: tables (CSV), arrays (NPZ), images (IDX, the format of MNIST), ratings (CSV).
+
+file:PATH.csv            the last column is to be predicted
+file:PATH.csv:COLUMN     that column is
+file:PATH.npz            arrays x (rows, features) and y (rows,)
+file:PATH-images-idx3-ubyte[.gz]   labels beside it, under the name with labels-idx1
+ratings:PATH.csv         columns user, item, rating (or userId, movieId, rating)
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..csvdata import Table, from_arrays, header_of, read_csv
+from ..errors import InputError
+from ..networks import DenseNetwork
+from ..standardise import Scale
+from .base import Gradient, Losses, Params, Problem, batches
+from .ratings import RatingsProblem, read_ratings
+from .tables import LeastSquares, TableProblem
+
+PREFIXES = ("file:", "ratings:")
+MOST_CLASSES = 100
+SHARES = (0.01, 3e-3, 1e-3, 3e-4, 1e-4)
+"""Targets of a regression: shares of the excess loss at the start."""
+
+
+class ClassesProblem(Problem):
+    """Softmax regression, or a network, on a user's classes; one part in five is held out.
+
+    Args:
+        name: As the user wrote it.
+        x: Shape (rows, features).
+        y: Class numbers from 0, shape (rows,).
+        hidden: Units of the hidden layers.
+    """
+
+    loss_name = "cross-entropy"
+    best_known = 0.0
+    evaluate_every = 10
+    batch_size = 64
+    noise = "mini-batches of 64"
+    tags = ("data", "user", "noisy")
+    source = "the user's file"
+    steps = 500
+
+    def __init__(self, name: str, x: NDArray[Any], y: NDArray[np.intp], hidden: tuple[int, ...] = ()) -> None:
+        classes = int(y.max()) + 1
+        if len(y) < 10 or classes < 2:
+            raise InputError(f"{name}: {len(y)} rows of {classes} classes; a race needs 10 rows and 2 classes or more")
+        order = np.random.default_rng(0).permutation(len(y))
+        held = order[: len(y) // 5]
+        rest = order[len(y) // 5 :]
+        scale = Scale.of(x[rest].astype(np.float64))
+        x = scale.apply(x).astype(np.float32)
+        self.train, self.valid = (x[rest], y[rest]), (x[held], y[held])
+        self.name = name
+        self.network = DenseNetwork((x.shape[1], *hidden, classes))
+        self.title = f"{name}: {len(y)} rows of {x.shape[1]} features, {classes} classes"
+        guess = float(np.log(classes))
+        self.targets = tuple(guess * share for share in (0.9, 0.7, 0.5, 0.3, 0.2))
+
+    def start(self, seed: int) -> Params:
+        return self.network.start(np.random.default_rng([seed, 0]), np.float32)
+
+    def gradients(self, seed: int, steps: int) -> Gradient:
+        x, y = self.train
+        order = batches(len(y), self.batch_size, seed, steps)
+        return lambda params, step: self.network.gradient(params, x[order[step]], y[order[step]])
+
+    def evaluate(self, params: Params) -> Losses:
+        return Losses(self.network.loss(params, *self.train), self.network.loss(params, *self.valid))
+
+
+def is_file(name: str) -> bool:
+    """Whether a problem's name is a path of the user's."""
+    return name.startswith(PREFIXES)
+
+
+def open_file(name: str) -> Problem:
+    """The problem that a file holds.
+
+    Raises:
+        InputError: No such file, or one that cannot be used; says why.
+    """
+    if name.startswith("ratings:"):
+        path = _existing(name, name.removeprefix("ratings:"))
+        return RatingsProblem(name, read_ratings(path))
+    text = name.removeprefix("file:")
+    if ".csv:" in text:
+        stem, _, column = text.rpartition(":")
+        return _of_table(name, read_csv(_existing(name, stem), column))
+    path = _existing(name, text)
+    if path.suffix == ".csv":
+        return _of_table(name, read_csv(path, header_of(path)[-1]))
+    if path.suffix == ".npz":
+        return _of_table(name, _read_npz(path))
+    if "idx3-ubyte" in path.name:
+        images, labels = read_idx(path), read_idx(_existing(name, str(_labels_beside(path))))
+        if len(images) != len(labels):
+            raise InputError(f"{name}: {len(images)} images, but {len(labels)} labels; give files that belong together")
+        return ClassesProblem(name, images.reshape(len(images), -1) / 255.0, labels.astype(np.intp), (32,))
+    raise InputError(f"{name}: give a file that ends in .csv or .npz, or an IDX file named ...idx3-ubyte[.gz]")
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """An array in the IDX format: two zero bytes, type 8, number of axes, their lengths, then bytes.
+
+    Raises:
+        InputError: Another type, or a length that does not fit.
+    """
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    if len(raw) < 4 or raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
+        raise InputError(f"{path}: this is no IDX file of unsigned bytes; it must begin with 00 00 08")
+    shape = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
+    body = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
+    if body.size != int(np.prod(shape)):
+        raise InputError(f"{path}: {body.size} bytes for the shape {shape}; the file is damaged")
+    return body.reshape(shape)
+
+
+def _labels_beside(path: Path) -> Path:
+    return path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+
+
+def _existing(name: str, text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise InputError(f"problem {name!r}: there is no file {text!r}; give a path that exists")
+    return path
+
+
+def _read_npz(path: Path) -> Table:
+    with np.load(path, allow_pickle=False) as arrays:
+        if not {"x", "y"} <= set(arrays):
+            found = ", ".join(arrays) or "none"
+            raise InputError(f"{path}: the arrays are {found}; save x (rows, features) and y (rows,) into it")
+        return from_arrays(arrays["x"], arrays["y"])
+
+
+def _of_table(name: str, table: Table) -> Problem:
+    """A regression for a target of many numbers, else classes."""
+    values, numbers = np.unique(table.y, return_inverse=True)
+    if len(values) < 2:
+        raise InputError(f"{name}: the target {table.target!r} is {values[0]} in every row; there is nothing to learn")
+    whole = np.issubdtype(table.y.dtype, np.number) and not np.all(table.y == np.round(table.y))
+    if not np.issubdtype(table.y.dtype, np.number) or (len(values) <= 10 and not whole):
+        if len(values) > MOST_CLASSES:
+            raise InputError(
+                f"{name}: the target {table.target!r} holds {len(values)} different texts, {MOST_CLASSES} are allowed; "
+                "name another column, as in file:PATH.csv:COLUMN"
+            )
+        return ClassesProblem(name, table.x, numbers.astype(np.intp))
+    y = table.y[:, None].astype(np.float64)
+    model = LeastSquares(Scale.of(table.x).apply(table.x), Scale.of(y).apply(y))
+    excess = model.loss(model.start()) - model.loss(model.solution())
+    if excess < 1e-9:
+        raise InputError(f"{name}: the features tell nothing about {table.target!r}; there is nothing to learn")
+    return TableProblem(
+        name,
+        f"least squares, {model.rows} rows of {model.x.shape[1]} features, target {table.target}",
+        lambda: model,
+        source="the user's file",
+        batch=min(32, model.rows),
+        targets=tuple(excess * share for share in SHARES),
+        spread=0.01 * float(np.sqrt(excess)),
+        tags=("user",),
+    )
