@@ -10,14 +10,13 @@ from typing import Any
 
 from .javascript import Printer, PrintError, identifier
 
-_NUMPY = {
-    "sqrt": "Math.sqrt({0})", "exp": "Math.exp({0})", "log": "Math.log({0})", "abs": "Math.abs({0})",
-    "sin": "Math.sin({0})", "cos": "Math.cos({0})", "tanh": "Math.tanh({0})", "pi": "Math.PI",
-}  # fmt: skip
+_MATH = ("sqrt", "exp", "expm1", "log", "abs", "sin", "cos", "cosh", "tanh", "sign")
+_NUMPY = {**{name: f"Math.{name}({{0}})" for name in _MATH}, "minimum": "Math.min({0}, {1})", "pi": "Math.PI"}
 WORDS: Mapping[str, str] = {
     **{f"{module}.{name}": text for module in ("np", "math") for name, text in _NUMPY.items()},
-    "max": "Math.max({0}, {1})",
-    "min": "Math.min({0}, {1})",
+    "max": "Math.max({every})",
+    "min": "Math.min({every})",
+    "float": "{0}",
 }
 
 
@@ -44,6 +43,8 @@ class _FunctionPrinter(Printer):
                 return 3, f"{self.text(left, 4)} === {self.text(right, 4)}"
             case ast.IfExp(test=test, body=body, orelse=other):
                 return 0, f"{self.text(test, 1)} ? {self.text(body, 1)} : {self.text(other)}"
+            case ast.Lambda(args=arguments, body=body):
+                return 0, f"({', '.join(a.arg for a in arguments.args)}) => {self.text(body)}"
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 return 9, f"[{', '.join(self.text(part) for part in parts)}]"
             case _:
@@ -67,7 +68,9 @@ def function_source(function: Callable[..., Any], words: Mapping[str, str] = WOR
     if not isinstance(tree, ast.FunctionDef):
         raise PrintError(f"{function!r} must be a plain `def` function")
     printer = _FunctionPrinter(words, constants)
-    parameters = ", ".join(identifier(a.arg) for a in tree.args.args)
+    defaults = [None] * (len(tree.args.args) - len(tree.args.defaults)) + tree.args.defaults
+    given = ["" if d is None else f" = {printer.text(d)}" for d in defaults]
+    parameters = ", ".join(identifier(a.arg) + d for a, d in zip(tree.args.args, given, strict=True))
     body = _block(tree.body, printer, set())
     return f"function ({parameters}) {{ {' '.join(body)} }}"
 
@@ -80,10 +83,15 @@ def _block(statements: list[ast.stmt], printer: Printer, known: set[str]) -> lis
                 continue
             case ast.Return(value=ast.expr() as value):
                 lines.append(f"return {printer.text(value)};")
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=value):
+                targets = [identifier(ast.unparse(name)) for name in names]
+                lines.append(f"let [{', '.join(targets)}] = {printer.text(value)};")
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 word = "" if name in known else "let "
                 lines.append(f"{word}{identifier(name)} = {printer.text(value)};")
                 known.add(name)
+            case ast.Try(body=body):  # JavaScript overflows to infinity and raises nothing
+                lines += _block(body, printer, known)
             case ast.If(test=test, body=body, orelse=other):
                 lines.append(f"if ({printer.text(test)}) {{ {' '.join(_block(body, printer, set(known)))} }}")
                 if other:
@@ -91,3 +99,15 @@ def _block(statements: list[ast.stmt], printer: Printer, known: set[str]) -> lis
             case _:
                 raise PrintError(f"no JavaScript is known for `{ast.unparse(statement)}`")
     return lines
+
+
+def lambda_sources(table: ast.Dict) -> str:
+    """A dict of lambdas and known functions of one argument, as a JavaScript object."""
+    printer, parts = _FunctionPrinter(WORDS, {}), []
+    for key, value in zip(table.keys, table.values, strict=True):
+        assert key is not None
+        text = (
+            printer.text(value) if isinstance(value, ast.Lambda) else f"(x) => {WORDS[ast.unparse(value)].format('x')}"
+        )
+        parts.append(f"{printer.text(key)}: {text}")
+    return f"{{ {', '.join(parts)} }}"

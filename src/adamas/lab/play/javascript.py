@@ -25,8 +25,13 @@ NEUTRAL = {"weight_decay": "0", "grad_scale": "1", "clip_value": "Infinity", "co
 _BINARY = {ast.Add: ("+", 5), ast.Sub: ("-", 5), ast.Mult: ("*", 6), ast.Div: ("/", 6)}
 _JOINS = {ast.BitOr: ("||", 1), ast.BitAnd: ("&&", 2)}
 _COMPARISONS = {
-    ast.Lt: ("<", 4), ast.LtE: ("<=", 4), ast.Gt: (">", 4), ast.GtE: (">=", 4), ast.Eq: ("===", 3), ast.NotEq: ("!==", 3),
-}  # fmt: skip
+    ast.Lt: ("<", 4),
+    ast.LtE: ("<=", 4),
+    ast.Gt: (">", 4),
+    ast.GtE: (">=", 4),
+    ast.Eq: ("===", 3),
+    ast.NotEq: ("!==", 3),
+}
 _UNARY, _ATOM = 7, 9
 _WORDS = {
     "sqrt": "Math.sqrt({0})",
@@ -35,12 +40,13 @@ _WORDS = {
     "log": "({0} > 0 ? Math.log({0}) : -Infinity)",
     "where": "({0} ? {1} : {2})",
 }
-_RESERVED = frozenset(
+_RESERVED_WORDS = (
     "arguments await break case catch class const continue debugger default delete do else enum eval export extends "
     "false finally for function if implements import in instanceof interface let Math new null package private "
     "protected public return static super switch this throw true try typeof undefined var void while with yield "
-    "Infinity NaN".split()
+    "Infinity NaN"
 )
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 class PrintError(ValueError):
@@ -56,12 +62,17 @@ class Printer:
     """Prints expressions; parentheses stand only where the order of operations needs them.
 
     Args:
-        words: functions by their Python name (`sqrt`, `np.exp`), as templates of their arguments.
+        words: functions by their Python name (`sqrt`, `np.exp`), as templates of their arguments: {0}, {1}, or all
+            of them as {every}.
         constants: values of names that are not variables.
+
+    Attributes:
+        aliases: names that are only other words for a name, and that name.
     """
 
     def __init__(self, words: Mapping[str, str] = _WORDS, constants: Mapping[str, float] | None = None):
         self.words, self.constants = words, constants or {}
+        self.aliases: dict[str, str] = {}
 
     def text(self, node: ast.expr, level: int = 0) -> str:
         """The expression, in parentheses if it binds weaker than `level`.
@@ -77,7 +88,7 @@ class Printer:
             case ast.Name(id=name) if name in self.constants:
                 return self._print(ast.Constant(float(self.constants[name])))
             case ast.Name(id=name):
-                return _ATOM, identifier(name)
+                return _ATOM, identifier(self.aliases.get(name, name))
             case ast.Constant(value=bool() as truth):
                 return _ATOM, str(truth).lower()
             case ast.Constant(value=int() | float() as number):
@@ -95,7 +106,8 @@ class Printer:
                 return level, f"{self.text(left, level + 1)} {symbol} {self.text(right, level + 1)}"
             case ast.Call(func=function, args=arguments, keywords=[]) if ast.unparse(function) in self.words:
                 template = self.words[ast.unparse(function)]
-                return _ATOM, template.format(*(self.text(a, _UNARY) for a in arguments))
+                parts = [self.text(a, _UNARY) for a in arguments]
+                return _ATOM, template.format(*parts, every=", ".join(parts))
             case _:
                 raise PrintError(f"no JavaScript is known for `{ast.unparse(node)}`")
 
@@ -131,11 +143,15 @@ class RuleFunction:
     def source(self) -> str:
         """The text of the function."""
         printer = Printer()
-        lines = [(n, printer.text(ast.parse(e, mode="eval").body)) for n, e in self.program.scalar_lines]
-        lines += [(n, printer.text(e)) for n, e in self.program.element_lines]
+        lines = []
+        for name, node in self._lines():
+            if isinstance(node, ast.Name):
+                printer.aliases[name] = printer.aliases.get(node.id, node.id)
+            else:
+                lines.append((name, printer.text(node)))
         results = {n: _node(self.outputs[n]) for n in ("p", *(name for name, _ in self.slots))}
         kept = _needed(lines, [printer.text(node) for node in results.values()])
-        body = [f"const {n} = {e};" for n, e in kept]
+        body = ["const " + ",\n  ".join(f"{n} = {e}" for n, e in kept) + ";"] if kept else []
         named = [f'["{title}", {n}]' for n, _ in kept if (title := _title(n))]
         if named:
             body.append(f"if ($trace) $trace.push({', '.join(named)});")
@@ -144,6 +160,10 @@ class RuleFunction:
         taken = [_input(name) for name in self._inputs() if identifier(name) in used]
         head = f"const {{ {', '.join(taken)} }} = $in;"
         return "\n  ".join(["function ($in, $trace) {", head, *body, f"return {{ {result} }};"]) + "\n}"
+
+    def _lines(self) -> list[tuple[str, ast.expr]]:
+        scalars = [(name, ast.parse(text, mode="eval").body) for name, text in self.program.scalar_lines]
+        return [*scalars, *self.program.element_lines]
 
     def _inputs(self) -> list[str]:
         names = [*self.program.elements, *self.program.scalars, *NEUTRAL]

@@ -1,0 +1,56 @@
+// A slider with a number field beside it, on the axis that suits its hyper-parameter.
+
+const POSITIONS = 400;
+
+/** Position on the slider (0 to POSITIONS) for a value, and back: by logarithm, by 1 - logarithm, or linear. */
+function axisFor(hyper) {
+  const linear = (low, high, whole = false) => ({
+    to: (value) => (POSITIONS * (value - low)) / (high - low),
+    from: (u) => (whole ? Math.round(low + (u / POSITIONS) * (high - low)) : tidy(low + (u / POSITIONS) * (high - low))),
+  });
+  const logarithmic = (low, high, zero) => ({
+    to: (value) => (value <= 0 ? 0 : POSITIONS * (Math.log(value / low) / Math.log(high / low))),
+    from: (u) => (zero && u === 0 ? 0 : tidy(low * (high / low) ** (u / POSITIONS))),
+  });
+  if (hyper.name === "lr") return logarithmic(1e-5, 10, false);
+  if (hyper.name === "warmup") return linear(0, 200, true);
+  if (hyper.high === 1 || (hyper.default >= 0.5 && hyper.default < 1)) {
+    return { to: (value) => (-POSITIONS / 5) * Math.log10(1 - Math.min(value, 0.99999)), from: (u) => tidy(1 - 10 ** ((-5 * u) / POSITIONS)) };
+  }
+  if (hyper.default >= 1) return linear(0, 4 * hyper.default);
+  return logarithmic(Math.min(1e-6, hyper.default || 1e-6) * 1e-4, 10, true);
+}
+
+/** Three digits of the value, or of its distance from 1 where that is small. */
+function tidy(value) {
+  if (value > 0.9 && value < 1) return Number((1 - Number((1 - value).toPrecision(2))).toPrecision(8));
+  return Number(value.toPrecision(3));
+}
+
+/** Makes the pair; `get` reads the value, `set` takes a checked one. */
+function sliderPair({ hyper, label, testid, get, set, axis = axisFor(hyper) }) {
+  const title = [label, hyper.range].filter(Boolean).join(" ");
+  const range = htmlElement("input", { type: "range", min: 0, max: POSITIONS, step: 1, "aria-label": label, title, "data-testid": testid });
+  const number = htmlElement("input", { type: "text", inputmode: "decimal", size: 7, "aria-label": label, title, "data-testid": `${testid}-number` });
+  const show = () => {
+    const value = get();
+    range.value = axis.to(value);
+    range.setAttribute("aria-valuetext", shown(value, 6));
+    if (document.activeElement !== number) number.value = String(value);
+  };
+  range.addEventListener("input", () => {
+    const value = axis.from(Number(range.value));
+    if (admits(hyper, value)) set(value);
+  });
+  number.addEventListener("change", () => {
+    const value = Number(number.value);
+    const good = number.value.trim() !== "" && admits(hyper, value);
+    number.setAttribute("aria-invalid", String(!good));
+    if (good) set(value);
+  });
+  number.addEventListener("blur", () => {
+    number.setAttribute("aria-invalid", "false");
+    show();
+  });
+  return { range, number, show };
+}
