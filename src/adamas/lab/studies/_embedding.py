@@ -16,7 +16,8 @@ def drift(last: int) -> Floats:
     """D(t), t = 0 to `last`: how far m/sqrt(v) of step t carries a row in all later steps without gradient, in lr.
 
     Without gradient m falls by beta1 and sqrt(v) by sqrt(beta2) per step, so with r = beta1/sqrt(beta2) and the bias
-    correction c(t) the sum over j >= 1 of r^j c(t+j) obeys D(t) = r (c(t+1) + D(t+1)); k steps move by D(t) - r^k D(t+k).
+    correction c(t) the sum over j >= 1 of r^j c(t+j) obeys D(t) = r (c(t+1) + D(t+1)); k steps move a row by
+    D(t) - r^k D(t+k).
     """
     ratio, far = BETA1 / BETA2**0.5, last + 1000
     correction = np.sqrt(1 - BETA2 ** np.arange(1.0, far + 1)) / (1 - BETA1 ** np.arange(1.0, far + 1))
@@ -49,7 +50,9 @@ class Rows:
         missed = (self.t - self.last[rows])[:, None]
         way = self.drift[self.last[rows]][:, None] - (BETA1 / BETA2**0.5) ** missed * self.drift[self.t]
         m, v = self.m[rows], self.v[rows]
-        return LR * way * np.divide(m, np.sqrt(v), out=np.zeros_like(m), where=v > 0)
+        way *= LR
+        lost: Floats = way * np.divide(m, np.sqrt(v), out=np.zeros_like(m), where=v > 0)
+        return lost
 
     def catch_up(self, rows: NDArray[np.intp]) -> None:
         """Bring rows to what the dense rule would have made of them by now; without it they stay frozen."""

@@ -13,7 +13,7 @@ TIMETABLES: dict[str, Callable[[float, int], Schedule]] = {
     "piecewise": lambda lr, steps: schedules.multistep(lr, at=(steps // 2, 3 * steps // 4)),
     "1/t": lambda lr, steps: schedules.inverse_time(lr, rate=99.0, every=steps),
     "cosine": lambda lr, steps: schedules.cosine(lr, steps),
-    "warm-up, stable, decay": lambda lr, steps: schedules.wsd(
+    "stable-decay": lambda lr, steps: schedules.wsd(
         lr, warmup=steps // 20, stable=steps - steps // 20 - steps // 5, decay=steps // 5
     ),
 }

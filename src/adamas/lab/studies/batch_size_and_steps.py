@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import adamas
 
 from ..statistics import median, steps_to_target
@@ -23,7 +21,7 @@ RATES = (3e-3, 1e-2, 3e-2, 1e-1)
 
 
 def steps_needed(batch_size: int) -> tuple[float, float]:
-    """Median steps to the target on all training rows at the best rate, and that rate; at most three epochs or 60 steps."""
+    """Median steps to the target loss at the best rate, and that rate; the budget is three epochs, or 60 steps."""
     problem = digits(batch_size)
     budget = max(60, min(2000, 3 * ROWS // batch_size))
     every = max(1, budget // 60)
@@ -37,10 +35,10 @@ def steps_needed(batch_size: int) -> tuple[float, float]:
 
 @study(
     claim="Larger batches, computed in parallel, cut the number of steps in proportion only up to a point.",
-    source="principle and practice of Adam, a tutorial, on parallel computing; Shallue et al. 2019, Measuring the effects "
-    "of data parallelism",
-    criterion="Steps of Adam to a training loss of 0.25, each batch size at its best rate: from 1 to 8 they fall at least "
-    "by 4, from 128 to 1 077 at most by 2.",
+    source="principle and practice of Adam, a tutorial, on parallel computing; Shallue et al. 2019, Measuring the "
+    "effects of data parallelism",
+    criterion="Steps of Adam to a training loss of 0.25, each batch size at its best rate: from 1 to 8 they fall at "
+    "least by 4, from 128 to 1 077 at most by 2.",
 )
 def run() -> Outcome:
     """The digits, one hidden layer, batch sizes 1 to all 1 077 rows, median of three seeds."""
@@ -48,8 +46,8 @@ def run() -> Outcome:
     steps = {size: count for size, (count, _) in found.items()}
     early, late = steps[1] / steps[8], steps[128] / steps[1077]
     finding = (
-        f"From batch size 1 to 8 steps fall from {steps[1]:g} to {steps[8]:g} ({early:.1f} times fewer), from 128 to 1 077 "
-        f"from {steps[128]:g} to {steps[1077]:g} ({late:.1f} times fewer)."
+        f"From batch size 1 to 8 steps fall from {steps[1]:g} to {steps[8]:g} ({early:.1f} times fewer), from 128 to "
+        f"1 077 from {steps[128]:g} to {steps[1077]:g} ({late:.1f} times fewer)."
     )
 
     def draw(figure: Figure) -> None:

@@ -29,8 +29,8 @@ def scaled_beta2(batch_size: int) -> float:
 
 
 @study(
-    claim="beta2 should be scaled with the batch size to keep its half-life in samples; small batches then train well, "
-    "even with plain SGD.",
+    claim="beta2 should be scaled with the batch size to keep its half-life in samples; small batches then train "
+    "well, even with plain SGD.",
     source="Marek et al. 2025, Small batch size training for language models",
     criterion="At batch size 1 and each at its best rate, Adam with the half-life of beta2 = 0.95 at 512 has a lower "
     "final loss than with beta2 = 0.95 in each of 3 seeds; and the ratio of SGD's loss to Adam's is smaller at batch "
@@ -54,7 +54,7 @@ def run() -> Outcome:
     passed = wins == len(SEEDS) and gap[0] < gap[-1]
     finding = (
         f"At batch size 1 the loss is {mean['fixed half-life'][0]:.3g} with beta2 = {scaled_beta2(1):.4f} and "
-        f"{mean['fixed beta2'][0]:.3g} with 0.95 (better in {wins} of {len(SEEDS)} seeds); SGD's loss is {gap[0]:.2f} "
+        f"{mean['fixed beta2'][0]:.3g} with 0.95 (better in {wins} of {len(SEEDS)} seeds); SGD's loss is "
         f"times Adam's there and {gap[-1]:.2f} times at {BATCHES[-1]}."
     )
 

@@ -35,8 +35,8 @@ def sharpness(network: TanhNetwork, p: Any, v: Any, t: int) -> float:
 @study(
     claim="Full-batch Adam trains at the edge of stability: its preconditioned sharpness settles at 38/lr.",
     source="Cohen et al. 2022, Adaptive gradient methods at the edge of stability",
-    criterion="For each of three learning rates the median of sharpness x lr over the last third of 3 000 steps is within "
-    "10 % of (2 + 2 beta1)/(1 - beta1) = 38.",
+    criterion="For each of three learning rates the median of sharpness x lr over the last third of 3 000 steps is "
+    "within 10 % of (2 + 2 beta1)/(1 - beta1) = 38.",
     needs=("scipy",),
 )
 def run() -> Outcome:

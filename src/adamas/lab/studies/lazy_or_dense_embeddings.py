@@ -31,11 +31,11 @@ def isolated(lazy: bool) -> float:
 
 
 @study(
-    claim="Adam on the used rows of an embedding only (lazy, sparse) is another algorithm than dense Adam; a catch-up in "
-    "closed form gives dense Adam's result at the lazy cost.",
+    claim="Adam on the used rows of an embedding only (lazy, sparse) is another algorithm than dense Adam; a "
+    "catch-up in closed form gives dense Adam's result at the lazy cost.",
     source="SparseAdam and LazyAdam in PyTorch and TensorFlow, and their users' reports",
-    criterion="On rows drawn by Zipf's law the rows with catch-up equal dense Adam to 1e-10, lazy rows differ by over 1e-3; "
-    "one isolated gradient moves a dense row 31.8 lr and a lazy one 3.16 lr (to 1 %).",
+    criterion="On rows drawn by Zipf's law the rows with catch-up equal dense Adam to 1e-10, lazy rows differ by "
+    "over 1e-3; one isolated gradient moves a dense row 31.8 lr and a lazy one 3.16 lr (to 1 %).",
 )
 def run() -> Outcome:
     """Least squares on 2 000 rows of which a step sees 32, noise in the gradients."""
@@ -76,10 +76,10 @@ def run() -> Outcome:
         and abs(numbers["isolated_lazy"] / 3.16 - 1) < 0.01
     )
     finding = (
-        f"With the catch-up rows differ from dense Adam's by {numbers['caught_up_minus_dense']:.1e} at most, lazy rows by "
-        f"{numbers['lazy_minus_dense']:.2g}; a step touches {numbers['rows_touched_per_step']:.0f} of {ROWS} rows. One "
-        f"isolated gradient moves a dense row {numbers['isolated_dense']:.1f} lr, a lazy one "
-        f"{numbers['isolated_lazy']:.2f} lr. Final error {errors['dense'][-1]:.3g} dense, {errors['lazy'][-1]:.3g} lazy."
+        f"With the catch-up rows differ from dense Adam's by {numbers['caught_up_minus_dense']:.1e} at most, lazy "
+        f"rows by {numbers['lazy_minus_dense']:.2g}; a step touches {numbers['rows_touched_per_step']:.0f} of {ROWS} "
+        f"rows. One isolated gradient moves a dense row {numbers['isolated_dense']:.1f} lr, a lazy one "
+        f"{numbers['isolated_lazy']:.2f} lr. Error {errors['dense'][-1]:.3g} dense, {errors['lazy'][-1]:.3g} lazy."
     )
 
     def draw(figure: Figure) -> None:

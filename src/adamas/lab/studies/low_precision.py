@@ -17,11 +17,12 @@ RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 
 
 @study(
-    claim="With bfloat16 parameters a small learning rate is lost in rounding even if Adam's state is float32; float32 "
-    "parameters with a bfloat16 copy for the gradients lose nothing.",
+    claim="With bfloat16 parameters a small learning rate is lost in rounding even if Adam's state is float32; "
+    "float32 parameters with a bfloat16 copy for the gradients lose nothing.",
     source="common experience with 16-bit training; Micikevicius et al. 2018, Mixed precision training, section 3.1",
-    criterion="The share of lost updates agrees to 0.01 with half the spacing of bfloat16, from 1e-5 (over 90 % lost) to "
-    "1e-2; at rate 1e-4 the digits' final loss is at least 1.5 times float32's in bfloat16 and within 5 % with the copy.",
+    criterion="The share of lost updates agrees to 0.01 with half the spacing of bfloat16, from 1e-5 (over 90 % "
+    "lost) to 1e-2; at rate 1e-4 the digits' final loss is at least 1.5 times float32's in bfloat16 and within 5 % "
+    "with the copy.",
     needs=("ml_dtypes",),
 )
 def run() -> Outcome:

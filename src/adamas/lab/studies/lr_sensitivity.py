@@ -42,8 +42,8 @@ def sensitivity(rates: tuple[float, ...], losses: list[float], start: float) -> 
 @study(
     claim="Adam's learning rate needs little tuning: it works over a wider range than that of SGD and Momentum.",
     source="gradient descent tutorial series, part 5",
-    criterion="On the digits, among rates from 1e-4 to 10 at half decades, the rates that do nearly as well as the best "
-    "one span at least half a decade more for Adam than for SGD and for Momentum.",
+    criterion="On the digits, among rates from 1e-4 to 10 at half decades, the rates that do nearly as well as the "
+    "best one span at least half a decade more for Adam than for SGD and for Momentum.",
 )
 def run() -> Outcome:
     """One hidden layer, 300 steps, three seeds; nearly: within 10 % of the way from the best loss to the start's."""

@@ -46,8 +46,8 @@ def solve(x: Floats, y: Floats, optimizer: Any, steps: int) -> Floats:
 @study(
     claim="Adaptive methods can find solutions that generalise far worse than those of gradient descent.",
     source="Wilson et al. 2017, The marginal value of adaptive gradient methods, section 3",
-    criterion="On Wilson's problem (60 rows, 37 positive) all fit every training row; gradient descent errs on no fresh "
-    "example; Adam, Adagrad and RMSprop err on every fresh negative, their first three weights equal to 1e-6.",
+    criterion="On Wilson's problem (60 rows, 37 positive) all fit every training row; gradient descent errs on no "
+    "fresh example; Adam, Adagrad and RMSprop err on every fresh negative, their first three weights equal to 1e-6.",
 )
 def run() -> Outcome:
     """Least squares on labels -1 and 1; a fresh example shares only its first three features with training."""
@@ -87,6 +87,7 @@ def run() -> Outcome:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
+        axes.set_axisbelow(True)
         for k, (name, w) in enumerate(weights.items()):
             axes.bar(np.arange(3) + 0.2 * (k - 1.5), w[:3], 0.18, label=name, color=COLOURS[k])
         axes.set_xticks(range(3), ["the label", "always 1", "always 1"])

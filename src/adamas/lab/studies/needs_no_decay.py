@@ -9,10 +9,10 @@ import numpy as np
 import adamas
 from adamas.schedules import Schedule
 
-from ..style import COLOURS, INK
 from . import Outcome, study
+from ._drawing import bars
 from ._timetables import TIMETABLES
-from ._training import Maker, best, digits, label, sweep
+from ._training import Maker, best, digits, sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,8 +36,9 @@ def noisy_bowl(lr: Schedule) -> float:
 @study(
     claim="Adam adapts its own rates, so it needs no learning-rate decay.",
     source="deep-learning course notes on Adam",
-    criterion="On a quadratic with noisy gradients and on the digits, Adam's final loss at the best constant rate is at "
-    "most 1.1 times that of the best decay (exponential, piecewise, 1/t, cosine, stable-then-decay), rates tuned alike.",
+    criterion="On a quadratic with noisy gradients and on the digits, Adam's final loss at the best constant rate is "
+    "at most 1.1 times that of the best decay (exponential, piecewise, 1/t, cosine, stable-then-decay), rates tuned "
+    "alike.",
 )
 def run() -> Outcome:
     """Six rates for every schedule; noise-free losses."""
@@ -57,10 +58,8 @@ def run() -> Outcome:
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2)
         for axes, (place, results) in zip(panels, found.items(), strict=True):
-            values = [loss for _, loss in results.values()]
-            axes.barh(list(results), values, color=[INK, *[COLOURS[0]] * (len(values) - 1)])
-            axes.invert_yaxis()
-            label(axes, f"{place}, each at its best rate", "final loss", "", legend=False)
+            bars(axes, list(results), [loss for _, loss in results.values()], title=f"Adam: {place}", x="final loss")
+        figure.suptitle("Each schedule at its best peak rate")
 
     numbers: dict[str, Any] = {
         "constant_over_best_decay": ratio,

@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 
 ROWS, STEPS, SEED, NOISE = 200, 500, 0, 0.2
 RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
-DECAYS: dict[str, Any] = {
-    "coupled": np.logspace(-4, -1, 7),
-    "decoupled": np.logspace(-1.5, 1.5, 7),
-    "independent": np.logspace(-4.5, -1.5, 7),
-}
+GRIDS = {"coupled": (-4, -1), "decoupled": (-1.5, 1.5), "independent": (-4.5, -1.5)}
+DECAYS: dict[str, Any] = {decay: np.logspace(low, high, 7) for decay, (low, high) in GRIDS.items()}
 
 
 def shrink(decay: str) -> tuple[float, float]:
@@ -46,15 +43,15 @@ def valid_loss(decay: str, lr: float, weight_decay: float) -> float:
 
 
 @study(
-    claim="With L2 in Adam's gradient the best weight decay hangs on the learning rate; decoupled decay frees one from the "
-    "other.",
+    claim="With L2 in Adam's gradient the best weight decay hangs on the learning rate; decoupled decay frees one "
+    "from the other.",
     source="Loshchilov & Hutter 2019, Decoupled weight decay regularization, figure 2",
-    criterion="A step without gradient shrinks all parameters by 1 - lr x weight decay (to 1e-15) when decoupled, not when "
-    "coupled; the rank correlation of learning rate and best weight decay is within 0.3 of 0 for decay that lr does not "
-    "multiply (the paper's form) and beyond 0.7 for L2.",
+    criterion="A step without gradient shrinks all parameters by 1 - lr x weight decay (to 1e-15) when decoupled, "
+    "not when coupled; the rank correlation of learning rate and best weight decay is within 0.3 of 0 for decay that "
+    "lr does not multiply (the paper's form) and beyond 0.7 for L2.",
 )
 def run() -> Outcome:
-    """200 digits with a fifth of the labels drawn at random; validation loss after 500 steps, when they are learned by heart.
+    """200 digits, a fifth of the labels drawn at random; validation loss after 500 steps, all learned by heart.
 
     Stopped early, a small rate has fitted less and wants less decay in every form: that is another matter.
     """
@@ -73,8 +70,8 @@ def run() -> Outcome:
     passed = free and abs(rank["independent"]) <= 0.3 and abs(rank["coupled"]) >= 0.7
     finding = (
         f"Rank correlation of learning rate and best weight decay: {rank['coupled']:.2f} for L2, "
-        f"{rank['independent']:.2f} for decay independent of lr, {rank['decoupled']:.2f} for decay times lr (AdamW in "
-        f"torch). Best validation loss {loss['coupled'].min():.3f}, {loss['independent'].min():.3f}, "
+        f"{rank['independent']:.2f} for decay independent of lr, {rank['decoupled']:.2f} for decay times lr (AdamW "
+        f"in torch). Best validation loss {loss['coupled'].min():.3f}, {loss['independent'].min():.3f}, "
         f"{loss['decoupled'].min():.3f}. Without gradient L2 shrinks 1 to {factors['coupled'][0]:.3f} and 100 to "
         f"{100 * factors['coupled'][1]:.2f}."
     )
