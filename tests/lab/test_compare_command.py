@@ -104,7 +104,7 @@ def test_a_failing_run_is_exit_code_1(tmp_path: Path, monkeypatch: pytest.Monkey
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("adamas.lab.race.run_trial", fail)
+    monkeypatch.setattr("adamas.lab.jobs.run_trial", fail)
     result = invoke("compare", "t0-bowl", "--optimizers", "adam", "--out", tmp_path / "out", "-q")
     assert result.exit_code == 1
     assert "Adam on t0-bowl failed" in result.stderr

@@ -129,7 +129,7 @@ def test_an_error_marks_the_manifest(tmp_path: Path) -> None:
 
 def test_a_full_folder_is_left_alone_unless_told(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(InputError, match="not empty; give another one or add --overwrite"):
+    with pytest.raises(InputError, match="not empty; give another one, --resume or --overwrite"):
         RunFolder(tmp_path, command="c", kind="fit", settings={})
     with RunFolder(tmp_path, command="c", kind="fit", settings={}, overwrite=True):
         pass

@@ -7,18 +7,22 @@ from typing import Any
 
 import click
 
+from adamas import members
+
 from .cells import HEADINGS, facts_table, measured_table
 from .contest import compare as run_compare
 from .errors import InputError
 from .options import (
     comma_list,
     exits,
+    jobs_option,
     json_option,
     note,
     out_option,
     overwrite_option,
     print_json,
     quiet_option,
+    resume_option,
     seed_option,
 )
 from .problems import DEFAULT_PROBLEMS
@@ -32,6 +36,9 @@ Examples:
   adamas compare
   adamas compare rosenbrock --optimizers adam,nadam,my_rule.py:myrule
   adamas compare digits-mlp --steps 200 --seeds 10 --json > result.json
+  adamas compare noise-free --all-members --jobs 2 --out runs/family
+  adamas compare noise-free --all-members --out runs/family --resume   # after a kill
+  adamas compare t0-bowl --optimizers adam,torch:Adam,optax:adam
 """
 
 
@@ -41,8 +48,11 @@ Examples:
     "--optimizers",
     multiple=True,
     metavar="LIST",
-    help="Names or FILE.py:RULE, separated by commas or repeated.  [default: " + ",".join(DEFAULT_OPTIMIZERS) + "]",
+    help="Names, FILE.py:RULE or LIBRARY:NAME (torch:AdamW), separated by commas or repeated.  [default: "
+    + ",".join(DEFAULT_OPTIMIZERS)
+    + "]",
 )
+@click.option("--all-members", is_flag=True, help="The whole family, beside what --optimizers names.")
 @click.option("--steps", type=int, metavar="N", help="Steps of every run.  [default: the problem's own]")
 @click.option("--seeds", type=int, default=10, show_default=True, metavar="N", help="Seeds reported, 5 or more.")
 @click.option(
@@ -54,12 +64,15 @@ Examples:
 @seed_option
 @out_option
 @overwrite_option
+@resume_option
+@jobs_option
 @json_option
 @quiet_option
 @exits
 def compare(
     problems: tuple[str, ...],
     optimizers: tuple[str, ...],
+    all_members: bool,
     steps: int | None,
     seeds: int,
     lr_grid: str | None,
@@ -67,25 +80,21 @@ def compare(
     seed: int,
     out: Path | None,
     overwrite: bool,
+    resume: bool,
+    jobs: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Race optimizers: published defaults and tuned, paired seeds, intervals, one report.
 
-    PROBLEM is one or more of the names below; without any, both digits problems run.
-
-    \b
-    digits-softmax  handwritten digits, softmax regression
-    digits-mlp      handwritten digits, 64-32-10 network
-    rosenbrock      the banana valley
-    t0-bowl         x^2/20 + y^2
-    quadratic       (x^2 + 100 y^2)/2
+    PROBLEM is one or more names that `adamas problems` lists, or a group of them: noise-free (gradients without
+    noise), all. Without any, both digits problems run.
 
     Exit code: 0 done, 1 a run failed, 2 wrong usage.
-    """  # noqa: D301 (click's mark for text that stays as it is)
+    """
     race = run_compare(
         problems or DEFAULT_PROBLEMS,
-        optimizers=comma_list(optimizers) or DEFAULT_OPTIMIZERS,
+        optimizers=(*(members() if all_members else ()), *comma_list(optimizers)) or DEFAULT_OPTIMIZERS,
         steps=steps,
         seeds=seeds,
         seed=seed,
@@ -93,6 +102,8 @@ def compare(
         reference=reference,
         out=out,
         overwrite=overwrite,
+        resume=resume,
+        jobs=jobs,
         quiet=quiet,
     )
     if as_json:

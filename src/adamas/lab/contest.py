@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .errors import InputError
+from .groups import expand_groups
+from .jobs import checked_jobs
 from .problems import DEFAULT_PROBLEMS
 from .race import DEFAULT_GRID, Settings, default_folder, run_race, settings_to_dict
 from .report import build
@@ -41,13 +44,15 @@ def compare(
     reference: str | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    jobs: int = 1,
     quiet: bool = False,
 ) -> Race:
     """Race optimizers at published defaults and tuned, on paired seeds, and write the report.
 
     Args:
-        problems: One name or several: digits-softmax, digits-mlp, rosenbrock, t0-bowl, quadratic.
-        optimizers: Names of the family or FILE.py:RULE.
+        problems: Names of problems, or of groups: "noise-free" (gradients without noise), "all".
+        optimizers: Names of the family, FILE.py:RULE, or an optimizer of another library such as "torch:AdamW".
         steps: Steps of every run; None takes each problem's own.
         seeds: Number of seeds reported, 5 or more.
         seed: The first of them, 0 or more.
@@ -55,19 +60,27 @@ def compare(
         reference: What the others are compared with, one of the optimizers; None: Adam, or the first.
         out: Folder to write; None makes runs/<problem>-<time>.
         overwrite: Write into a folder that holds files.
+        resume: Continue a race that was killed: finished runs of `out` are read, not run again. The settings
+            must be the same; the numbers are those of a race that was never killed.
+        jobs: Number of processes. Losses do not depend on it; measured times do.
         quiet: No progress on stderr.
 
     Raises:
         InputError: Wrong arguments; the text says which and what is allowed.
         LabError: An optimizer raised an error during the race.
     """
-    names = (problems,) if isinstance(problems, str) else tuple(problems)
+    if resume and out is None:
+        raise InputError("--resume needs the folder to continue: --out DIR")
+    checked_jobs(jobs)
+    names = expand_groups((problems,) if isinstance(problems, str) else tuple(problems))
     settings = Settings(names, tuple(optimizers), steps, seeds, seed, tuple(lr_grid), reference)
     folder = Path(out) if out is not None else default_folder(names)
     facts = settings_to_dict(settings)
     command = command_line(settings)
-    with RunFolder(folder, command=command, kind="compare", settings=facts, overwrite=overwrite) as open_folder:
-        run_race(settings, open_folder, quiet=quiet)
+    with RunFolder(
+        folder, command=command, kind="compare", settings=facts, overwrite=overwrite, resume=resume
+    ) as open_folder:
+        run_race(settings, open_folder, jobs=jobs, quiet=quiet)
     return Race(folder, folder / "report.html", build(folder))
 
 

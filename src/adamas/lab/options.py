@@ -21,6 +21,12 @@ out_option = click.option(
     help="Folder for records, figures and the report.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Write into DIR although it holds files.")
+resume_option = click.option(
+    "--resume", is_flag=True, help="Continue DIR after a kill: finished runs are kept, the numbers are the same."
+)
+jobs_option = click.option(
+    "--jobs", type=int, default=1, show_default=True, metavar="N", help="Processes: same numbers, other times."
+)
 optimizer_option = click.option(
     "--optimizer",
     default="adam",

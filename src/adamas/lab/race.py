@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from .errors import InputError, LabError
-from .problems import DEFAULT_PROBLEMS, Losses, Problem, get_problem
+from .jobs import Task, run_tasks
+from .problems import DEFAULT_PROBLEMS, Problem, get_problem
 from .progress import Progress
-from .records import Heading, write_end, write_start
+from .records import Heading, read_runs, write_run
 from .roster import DEFAULT_OPTIMIZERS, Entrant, describe, get_entrants
 from .runfolder import RunFolder
 from .selection import judge
-from .trial import Trial, run_trial
+from .trial import Trial
 
 DEFAULT_GRID = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 MIN_SEEDS = 5
@@ -80,21 +79,25 @@ class Settings:
         return [entrant.default_rate, *sorted(set(self.lr_grid))]
 
 
-def run_race(settings: Settings, folder: RunFolder, *, quiet: bool = False) -> None:
-    """Run everything and stream it into an open folder.
+def run_race(settings: Settings, folder: RunFolder, *, jobs: int = 1, quiet: bool = False) -> None:
+    """Run everything and stream it into an open folder; what a resumed folder holds is not run again.
+
+    Args:
+        settings: What to run.
+        folder: Receives every run when it has ended, in the same order whatever `jobs`.
+        jobs: Number of processes.
+        quiet: No progress on stderr.
 
     Raises:
         LabError: An optimizer raised an error; the text names the run.
     """
-    problems = [get_problem(name) for name in settings.problems]
     entrants = get_entrants(settings.optimizers)
+    done = {run.heading.run_id: run.trial for run in read_runs(folder.path)} if folder.resumed else {}
     tuning = len(entrants) * len(settings.rates(entrants[0])) * len(settings.tuning_seeds)
-    total = len(problems) * (tuning + 2 * len(entrants) * settings.seeds)
-    # one BLAS thread: the matrices are small, and sums then do not depend on the number of cores
-    with Progress(total, "adamas compare", quiet=quiet) as progress, threadpool_limits(1):
-        for problem in problems:
-            _warm_up(problem, entrants)
-            _Heat(settings, folder, progress, problem, entrants).run()
+    total = len(settings.problems) * (tuning + 2 * len(entrants) * settings.seeds)
+    with Progress(total, "adamas compare", quiet=quiet) as progress:
+        for name in settings.problems:
+            _Heat(settings, folder, progress, get_problem(name), entrants, jobs, done).run()
 
 
 class _Heat:
@@ -107,49 +110,56 @@ class _Heat:
         progress: Progress,
         problem: Problem,
         entrants: list[Entrant],
+        jobs: int,
+        done: dict[str, Trial],
     ) -> None:
         self.settings = settings
         self.folder = folder
         self.progress = progress
         self.problem = problem
         self.entrants = entrants
-        self.steps = settings.steps or problem.steps
+        self.jobs = jobs
+        self.done = done
 
     def run(self) -> None:
         """Tune, then evaluate the default and the chosen rate of every optimizer, seed by seed."""
         tuned = self._tune()
+        headings = []
         for seed in self.settings.evaluation_seeds:
             for entrant in self.entrants:
-                default = (0, entrant.default_rate)
-                chosen = tuned[entrant.label]
+                default, chosen = (0, entrant.default_rate), tuned[entrant.label]
                 if chosen == default:
-                    self._one(entrant, "evaluate", ("default", "tuned"), *default, seed)
-                    self.progress.advance(self._label(entrant))
+                    headings.append(self._heading(entrant, "evaluate", ("default", "tuned"), *default, seed))
                 else:
-                    self._one(entrant, "evaluate", ("default",), *default, seed)
-                    self._one(entrant, "evaluate", ("tuned",), *chosen, seed)
+                    headings.append(self._heading(entrant, "evaluate", ("default",), *default, seed))
+                    headings.append(self._heading(entrant, "evaluate", ("tuned",), *chosen, seed))
+        self._all(headings)
 
     def _tune(self) -> dict[str, tuple[int, float]]:
         """Trial and rate with the lowest median validation loss at the end, for every optimizer.
 
         Ties go to the one with fewer steps to the hardest target, then to the earlier trial.
         """
+        headings = [
+            self._heading(entrant, "tune", (), number, rate, seed)
+            for seed in self.settings.tuning_seeds
+            for entrant in self.entrants
+            for number, rate in enumerate(self.settings.rates(entrant))
+        ]
         found: dict[str, dict[tuple[int, float], list[Trial]]] = {e.label: {} for e in self.entrants}
-        for seed in self.settings.tuning_seeds:
-            for entrant in self.entrants:
-                for number, rate in enumerate(self.settings.rates(entrant)):
-                    trial = self._one(entrant, "tune", (), number, rate, seed)
-                    found[entrant.label].setdefault((number, rate), []).append(trial)
+        for heading, trial in zip(headings, self._all(headings), strict=True):
+            found[heading.optimizer].setdefault((heading.trial, heading.lr), []).append(trial)
         hardest, floor = self.problem.targets[-1], self.problem.floor
         return {
             label: min(trials, key=lambda key: (judge(trials[key], hardest, floor), key[0]))
             for label, trials in found.items()
         }
 
-    def _one(self, entrant: Entrant, role: str, columns: tuple[str, ...], number: int, rate: float, seed: int) -> Trial:
-        tuning = role == "tune"
-        part = f"trial{number}" if tuning else "+".join(columns)
-        heading = Heading(
+    def _heading(
+        self, entrant: Entrant, role: str, columns: tuple[str, ...], number: int, rate: float, seed: int
+    ) -> Heading:
+        part = f"trial{number}" if role == "tune" else "+".join(columns)
+        return Heading(
             run_id=f"{self.problem.name}/{entrant.label}/{role}/{part}/seed{seed}",
             problem=self.problem.name,
             optimizer=entrant.label,
@@ -158,47 +168,51 @@ class _Heat:
             trial=number,
             lr=rate,
             seed=seed,
-            budget=self.steps,
+            budget=self.settings.steps or self.problem.steps,
         )
-        write_start(self.folder, heading)
 
-        def on_point(step: int, losses: Losses) -> None:
-            self.folder.event("point", run_id=heading.run_id, step=step, train=losses.train, valid=losses.valid)
-
+    def _all(self, headings: Sequence[Heading]) -> list[Trial]:
+        """Do those runs that are not recorded yet, record them in order, and return all."""
+        missing = [heading for heading in headings if heading.run_id not in self.done]
+        for heading in headings:
+            if heading.run_id in self.done:
+                self._advance(heading)
         try:
-            trial = run_trial(
-                self.problem,
-                entrant.make() if number == 0 else entrant.make(lr=rate),
-                seed,
-                self.steps,
-                # a tuning run is judged by its end; only surfaces, where it costs nothing, are watched
-                evaluate_every=self.steps if tuning and self.problem.surface is None else None,
-                on_point=on_point,
-                keep_path=not tuning and seed == self.settings.seed,
-            )
-        except Exception as error:
-            raise LabError(
-                f"{entrant.label} on {self.problem.name} failed (lr {rate:g}, seed {seed}): "
-                f"{type(error).__name__}: {error}; what was measured before is in {self.folder.path}"
-            ) from error
-        write_end(self.folder, heading, trial)
-        self.progress.advance(self._label(entrant))
-        return trial
+            for heading, trial in zip(missing, run_tasks(map(self._task, missing), self.jobs), strict=True):
+                write_run(self.folder, heading, trial)
+                self.done[heading.run_id] = trial
+                self._advance(heading)
+        except LabError as error:
+            raise LabError(f"{error}; what was measured before is in {self.folder.path}") from error
+        return [self.done[heading.run_id] for heading in headings]
 
-    def _label(self, entrant: Entrant) -> str:
-        return f"{self.problem.name} {entrant.label}"
+    def _task(self, heading: Heading) -> Task:
+        (entrant,) = (e for e in self.entrants if e.label == heading.optimizer)
+        tuning = heading.role == "tune"
+        return Task(
+            problem=heading.problem,
+            label=heading.optimizer,
+            spec=entrant.spec,
+            digest=entrant.file_hash(),
+            seed=heading.seed,
+            steps=heading.budget,
+            hyper={} if heading.trial == 0 else {"lr": heading.lr},
+            # a tuning run is judged by its end; only surfaces, where it costs nothing, are watched
+            evaluate_every=heading.budget if tuning and self.problem.surface is None else None,
+            keep_path=not tuning and heading.seed == self.settings.seed,
+        )
 
-
-def _warm_up(problem: Problem, entrants: Sequence[Entrant]) -> None:
-    """Compile every kernel before the first clock runs; a rule that fails does so in its own run."""
-    for entrant in entrants:
-        try:
-            run_trial(problem, entrant.make(), 0, 2)
-        except Exception:
-            continue
+    def _advance(self, heading: Heading) -> None:
+        # a default that is also the tuned choice counts as two runs, as it was announced
+        self.progress.advance(f"{heading.problem} {heading.optimizer}", max(1, len(heading.columns)))
 
 
-def _reference(wanted: str | None, labels: list[str]) -> str:
+def resolve_reference(wanted: str | None, labels: list[str]) -> str:
+    """Label of the optimizer that the others are compared with: the one wanted, Adam, or the first.
+
+    Raises:
+        InputError: The one wanted does not run.
+    """
     if wanted is None:
         return "Adam" if "Adam" in labels else labels[0]
     for label in labels:
@@ -222,30 +236,29 @@ def _common(problems: Sequence[str]) -> str:
     return families.pop() if len(families) == 1 else "race"
 
 
+def problem_facts(problem: Problem) -> dict[str, Any]:
+    """What tables need to know of a problem."""
+    return {
+        "floor": problem.floor,
+        "title": problem.title,
+        "loss_name": problem.loss_name,
+        "targets": problem.targets,
+        "surface": problem.surface is not None,
+    }
+
+
 def settings_to_dict(settings: Settings) -> dict[str, Any]:
     """For the manifest: the search space, all seeds, and the facts that tables need, spelled out."""
     entrants = get_entrants(settings.optimizers)
     problems = [get_problem(name) for name in settings.problems]
     return {
         **dataclasses.asdict(settings),
-        "reference": _reference(settings.reference, [e.label for e in entrants]),
+        "reference": resolve_reference(settings.reference, [e.label for e in entrants]),
         "evaluation_seeds": list(settings.evaluation_seeds),
         "tuning_seeds": list(settings.tuning_seeds),
         "selection": "lowest median validation loss (surfaces: value of f) at the end over the tuning seeds",
         "trials_per_optimizer": 1 + len(set(settings.lr_grid)),
-        "problem_facts": {
-            p.name: {
-                "floor": p.floor,
-                "title": p.title,
-                "loss_name": p.loss_name,
-                "targets": p.targets,
-                "surface": p.surface is not None,
-            }
-            for p in problems
-        },
+        "problem_facts": {problem.name: problem_facts(problem) for problem in problems},
         "optimizer_facts": {e.label: describe(e.label, e.make).to_dict() for e in entrants},
         "rule_files": {e.spec: e.file_hash() for e in entrants if e.file is not None},
     }
-
-
-__all__ = ["DEFAULT_GRID", "Settings", "default_folder", "run_race", "settings_to_dict"]

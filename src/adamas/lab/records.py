@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from .errors import InputError
 from .runfolder import RECORDS, RunFolder, read_events, write_csv
 from .trial import Trial
 
@@ -49,13 +50,11 @@ class Run:
     trial: Trial
 
 
-def write_start(folder: RunFolder, heading: Heading) -> None:
-    """The line that opens a run."""
+def write_run(folder: RunFolder, heading: Heading, trial: Trial) -> None:
+    """The lines of a finished run: start, points, end. A run without its end was killed and does not count."""
     folder.event("start", **asdict(heading))
-
-
-def write_end(folder: RunFolder, heading: Heading, trial: Trial) -> None:
-    """The line that closes a run; a run without it was killed and does not count."""
+    for step, train, valid in zip(trial.steps, trial.train, trial.valid, strict=True):
+        folder.event("point", run_id=heading.run_id, step=step, train=train, valid=valid)
     folder.event(
         "end",
         run_id=heading.run_id,
@@ -78,38 +77,51 @@ def read_runs(folder: Path) -> list[Run]:
     for event in read_events(folder / RECORDS):
         kind, name = event.pop("kind"), event.pop("run_id", "")
         if kind == "start":
-            event["columns"] = tuple(event["columns"])
-            headings[name], trials[name] = Heading(run_id=name, **event), Trial()
+            headings[name], trials[name] = _heading(folder, name, event), Trial()
+        elif kind in ("point", "end") and name not in trials:
+            raise InputError(f'{folder / RECORDS}: {kind!r} of run {name!r} without its "start" before it')
         elif kind == "point":
             trials[name].steps.append(event["step"])
             trials[name].train.append(_number(event["train"], math.inf))
             trials[name].valid.append(_number(event["valid"], math.inf))
         elif kind == "end":
             trial = trials[name]
-            trial.status, trial.test_accuracy = event["status"], event["test_accuracy"]
-            trial.step_ns = _number(event["step_ns"], math.nan)
-            trial.state_bytes = _number(event["state_bytes"], math.nan)
-            trial.path = None if event["path"] is None else [(_number(x), _number(y)) for x, y in event["path"]]
+            trial.status, trial.test_accuracy = event["status"], event.get("test_accuracy")
+            trial.step_ns = _number(event.get("step_ns"), math.nan)
+            trial.state_bytes = _number(event.get("state_bytes"), math.nan)
+            path = event.get("path")
+            trial.path = None if path is None else [(_number(x), _number(y)) for x, y in path]
             ended.add(name)
     return [Run(headings[name], trials[name]) for name in headings if name in ended]
 
 
+def _heading(folder: Path, name: str, event: dict[str, Any]) -> Heading:
+    """From a start line; fields that we do not know are left out, so that other programs may write more."""
+    known = {field.name: field for field in fields(Heading)}
+    given = {"run_id": name, **{k: v for k, v in event.items() if k in known}}
+    missing = [k for k, field in known.items() if k not in given and field.default is MISSING]
+    if missing:
+        raise InputError(f"{folder / RECORDS}: the start of run {name!r} lacks {', '.join(missing)}")
+    return Heading(**{**given, "columns": tuple(given["columns"])})
+
+
 def write_long_csv(path: Path, runs: Sequence[Run]) -> None:
     """One row per run, step and metric: what spreadsheets and data frames read."""
+    write_csv(path, LONG_HEADER, long_rows(runs))
 
-    def rows() -> Any:
-        for run in runs:
-            h, t = run.heading, run.trial
-            first = (h.run_id, h.problem, h.optimizer, h.role, "+".join(h.columns), h.lr, h.seed)
-            for step, train, valid in zip(t.steps, t.train, t.valid, strict=True):
-                yield (*first, step, "train_loss", train)
-                yield (*first, step, "valid_loss", valid)
-            end = t.steps[-1]
-            if t.test_accuracy is not None:
-                yield (*first, end, "test_accuracy", t.test_accuracy)
-            yield (*first, end, "step_ns", t.step_ns)
 
-    write_csv(path, LONG_HEADER, rows())
+def long_rows(runs: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
+    """The rows below `LONG_HEADER`."""
+    for run in runs:
+        h, t = run.heading, run.trial
+        first = (h.run_id, h.problem, h.optimizer, h.role, "+".join(h.columns), h.lr, h.seed)
+        for step, train, valid in zip(t.steps, t.train, t.valid, strict=True):
+            yield (*first, step, "train_loss", train)
+            yield (*first, step, "valid_loss", valid)
+        end = t.steps[-1]
+        if t.test_accuracy is not None:
+            yield (*first, end, "test_accuracy", t.test_accuracy)
+        yield (*first, end, "step_ns", t.step_ns)
 
 
 def _number(value: float | None, missing: float = math.nan) -> float:

@@ -29,22 +29,36 @@ class RunFolder:
     Args:
         path: Created with its parents.
         command: The command line that makes this folder again.
-        kind: "compare", "fit" or "minimize".
+        kind: "compare", "sweep", "fit" or "minimize".
         settings: Everything that shaped the run: seeds, grids, problems, hyper-parameters.
         overwrite: Write into a folder that already holds files.
+        resume: Continue a folder of the same settings: finished runs stay, an unfinished one is cut off. An
+            absent or empty folder is begun.
 
     Raises:
-        InputError: The path is a file, or holds files and `overwrite` is false.
+        InputError: The path is a file, or holds files and neither `overwrite` nor `resume` is true; or the
+            folder to resume was made with other settings.
     """
 
     def __init__(
-        self, path: Path, *, command: str, kind: str, settings: dict[str, Any], overwrite: bool = False
+        self,
+        path: Path,
+        *,
+        command: str,
+        kind: str,
+        settings: dict[str, Any],
+        overwrite: bool = False,
+        resume: bool = False,
     ) -> None:
         self.path = path
+        if resume and overwrite:
+            raise InputError("--resume keeps what --overwrite would replace; give one of them")
         if path.exists() and not path.is_dir():
             raise InputError(f"--out {path}: this is a file; give a folder")
-        if path.is_dir() and any(path.iterdir()) and not overwrite:
-            raise InputError(f"--out {path}: the folder is not empty; give another one or add --overwrite")
+        full = path.is_dir() and any(path.iterdir())
+        if full and not overwrite and not resume:
+            raise InputError(f"--out {path}: the folder is not empty; give another one, --resume or --overwrite")
+        before = _same_settings(path, kind, settings) if full and resume else None
         try:
             (path / "figures").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -58,12 +72,20 @@ class RunFolder:
             "settings": settings,
             "environment": describe_environment(),
         }
+        self.resumed = before is not None
+        if before is not None:
+            again = {"at": self.manifest["created"], "environment": self.manifest["environment"]}
+            self.manifest |= {key: before[key] for key in ("command", "created", "environment")}
+            self.manifest["resumed"] = [*before.get("resumed", []), again]
         self._stream: TextIO | None = None
 
     def __enter__(self) -> RunFolder:
         write_json(self.path / MANIFEST, self.manifest)
         # line buffering: what was measured stays readable when the process is killed
-        self._stream = (self.path / RECORDS).open("w", buffering=1, encoding="utf-8")
+        records = self.path / RECORDS
+        if self.resumed and records.is_file():
+            keep_finished(records)
+        self._stream = records.open("a" if self.resumed else "w", buffering=1, encoding="utf-8")
         return self
 
     def __exit__(
@@ -84,6 +106,37 @@ class RunFolder:
     def figure(self, name: str) -> Path:
         """Path of a figure without its ending."""
         return self.path / "figures" / name
+
+
+def _same_settings(path: Path, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of a folder to resume.
+
+    Raises:
+        InputError: There is none, or it was made by another command or with other settings.
+    """
+    manifest = read_manifest(path)
+    found = difference({"kind": manifest["kind"], **manifest["settings"]}, finite({"kind": kind, **settings}))
+    if found is not None:
+        where, old, new = found
+        raise InputError(
+            f"--resume {path}: {where} was {old!r} and is now {new!r}; "
+            f"give the same settings ({manifest['command']}) or another --out"
+        )
+    return manifest
+
+
+_ABSENT = "absent"
+
+
+def difference(old: Any, new: Any, where: str = "") -> tuple[str, Any, Any] | None:
+    """The first place where two nestings of plain values differ: its path, the old value and the new one."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            found = difference(old.get(key, _ABSENT), new.get(key, _ABSENT), f"{where}.{key}" if where else key)
+            if found is not None:
+                return found
+        return None
+    return None if old == new else (where, old, new)
 
 
 def finite(value: Any) -> Any:
@@ -135,6 +188,16 @@ def read_events(path: Path) -> list[dict[str, Any]]:
                 break
             raise InputError(f"{path}, line {number}: not JSON ({error.msg}); mend or delete the line") from error
     return events
+
+
+def keep_finished(path: Path) -> None:
+    """Take the lines of runs without an end out of records.jsonl, and a torn last line."""
+    events = read_events(path)
+    ended = {event["run_id"] for event in events if event["kind"] == "end"}
+    kept = [event for event in events if "run_id" not in event or event["run_id"] in ended]
+    beside = path.with_suffix(".part")
+    beside.write_text("".join(json.dumps(event) + "\n" for event in kept), encoding="utf-8")
+    beside.replace(path)  # at once: a second kill loses nothing
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
