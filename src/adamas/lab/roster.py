@@ -12,7 +12,8 @@ import numpy as np
 import adamas
 
 from .errors import InputError
-from .trial import array_bytes
+from .rivals import Rival, get_rival, is_rival
+from .trial import Stepper, array_bytes
 
 DEFAULT_OPTIMIZERS = ("SGD", "Momentum", "Adagrad", "RMSprop", "Adadelta", "Adam", "NAdam", "AdamW")
 
@@ -65,7 +66,7 @@ class Entrant:
     Attributes:
         label: Name in tables and figures.
         spec: What the user wrote and what the reproducing command writes.
-        make: The optimizer class.
+        make: The optimizer class, or a `Rival`.
     """
 
     label: str
@@ -80,8 +81,8 @@ class Entrant:
     @property
     def file(self) -> Path | None:
         """The user's file that holds the rule; None for a member of the family."""
-        file, colon, _ = self.spec.rpartition(":")
-        return Path(file) if colon else None
+        file, _, _ = self.spec.rpartition(":")
+        return Path(file) if file.endswith(".py") else None
 
     def file_hash(self) -> str | None:
         """SHA-256 of that file: says later whether the rule is still the one that ran."""
@@ -89,11 +90,14 @@ class Entrant:
 
 
 def get_entrant(spec: str) -> Entrant:
-    """Look an optimizer up by name or as FILE.py:RULE.
+    """Look an optimizer up by name, as FILE.py:RULE or as LIBRARY:NAME (see `rivals`).
 
     Raises:
-        InputError: Unknown name, or a file or rule that cannot be used.
+        InputError: Unknown name, or a file, rule or library that cannot be used.
     """
+    if is_rival(spec):
+        rival = get_rival(spec)
+        return Entrant(rival.__name__, rival.__name__, rival)
     file, colon, _ = spec.rpartition(":")
     if colon and file.endswith(".py") and not Path(file).is_file():
         raise InputError(f"optimizer {spec!r}: there is no file {file!r}; give FILE.py:RULE with a path that exists")
@@ -123,7 +127,9 @@ def get_entrants(specs: tuple[str, ...] | list[str]) -> list[Entrant]:
 
 
 def describe(name: str, made: Any) -> Facts:
-    """The facts of one optimizer class, read from its rule and a fresh instance."""
+    """The facts of one optimizer, read from its rule and a fresh instance; of a rival, what can be measured."""
+    if isinstance(made, Rival):
+        return Facts(name, "-", "-", "-", dict(made.defaults), _measure_state(made()), made.source)
     rule = made.rule
     return Facts(
         name=name,
@@ -131,7 +137,7 @@ def describe(name: str, made: Any) -> Facts:
         momentum=_word(rule.momentum),
         bias_correction=_word(rule.bias_correction),
         hyper=_user_hyper(made),
-        state_bytes=_measure_state(made),
+        state_bytes=_measure_state(made(backend="reference")),  # compiles nothing
         source=rule.source,
     )
 
@@ -146,9 +152,8 @@ def _user_hyper(made: Any) -> dict[str, Any]:
     return {k: v for k, v in made().hyper.items() if k != "weight_decay" or v}
 
 
-def _measure_state(made: Any, elements: int = 1024) -> int:
+def _measure_state(optimizer: Stepper, elements: int = 1024) -> int:
     """Bytes of state per float32 parameter after one step; options that need none allocate none."""
-    optimizer = made(backend="reference")  # compiles nothing
     params = np.ones(elements, np.float32)
     optimizer.step(params, params * np.float32(0.5))
     return array_bytes(optimizer.state_dict()) // elements

@@ -151,7 +151,7 @@ class Search:
         self.axes, self.space, self.defaults = axes, space, defaults
         self.sampler, self.seed, self.count = sampler, seed, count
         self.judged = judged
-        self._distributions = {axis.name: FloatDistribution(*axis.ends) for axis in axes}
+        self._distributions: dict[str, FloatDistribution] = {axis.name: FloatDistribution(*axis.ends) for axis in axes}
         text = json.dumps(finite(facts), sort_keys=True)
         name = f"adamas {title} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
         self.study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
@@ -241,7 +241,7 @@ class Search:
                 claim.asked.set_user_attr(name, value)
             self.study.tell(claim.asked, loss)
             return
-        known = {name: self._distributions[name] for name in claim.places}
+        known: dict[str, BaseDistribution] = {name: self._distributions[name] for name in claim.places}
         self.study.add_trial(
             optuna.trial.create_trial(
                 params=claim.places, distributions=known, value=loss, user_attrs=attributes, state=TrialState.COMPLETE

@@ -8,7 +8,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from .cells import against_text, number, ratio
+from .cells import number, ratio, standing
+from .i18n import ENGLISH
 from .records import Run
 from .runfolder import SCHEMA_VERSION, write_csv
 from .selection import floored
@@ -104,7 +105,7 @@ def sweep_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]
                 "1"
                 if against is None
                 else f"{ratio(against['centre'])} ({ratio(against['low'])} - {ratio(against['high'])})",
-                "reference" if against is None else against_text(against),
+                "reference" if against is None else ENGLISH(f"standing.{standing(against)}"),
             ]
         )
     return header, rows
