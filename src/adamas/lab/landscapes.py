@@ -31,10 +31,12 @@ def bowl(a: float, b: float) -> tuple[Value, Slope]:
 
 
 def rosenbrock(z: Array) -> Any:
+    """(1 - x)² + 100 (y - x²)²"""
     return (1 - z[0]) ** 2 + 100 * (z[1] - z[0] ** 2) ** 2
 
 
 def rosenbrock_gradient(z: Array) -> Array:
+    """Gradient of `rosenbrock`."""
     valley = z[1] - z[0] ** 2
     return np.stack([-2 * (1 - z[0]) - 400 * z[0] * valley, 200 * valley])
 
@@ -43,10 +45,12 @@ BEALE = (1.5, 2.25, 2.625)
 
 
 def beale(z: Array) -> Any:
+    """Σ (c_k - x + x y^k)² for k = 1, 2, 3"""
     return sum((c - z[0] + z[0] * z[1] ** k) ** 2 for k, c in enumerate(BEALE, 1))
 
 
 def beale_gradient(z: Array) -> Array:
+    """Gradient of `beale`."""
     x, y = z
     residues = [c - x + x * y**k for k, c in enumerate(BEALE, 1)]
     by_x = sum(2 * r * (y**k - 1) for k, r in enumerate(residues, 1))
@@ -55,10 +59,12 @@ def beale_gradient(z: Array) -> Array:
 
 
 def himmelblau(z: Array) -> Any:
+    """(x² + y - 11)² + (x + y² - 7)²"""
     return (z[0] ** 2 + z[1] - 11) ** 2 + (z[0] + z[1] ** 2 - 7) ** 2
 
 
 def himmelblau_gradient(z: Array) -> Array:
+    """Gradient of `himmelblau`."""
     one, two = z[0] ** 2 + z[1] - 11, z[0] + z[1] ** 2 - 7
     return np.stack([4 * z[0] * one + 2 * two, 2 * one + 4 * z[1] * two])
 
@@ -69,6 +75,7 @@ def saddle(z: Array) -> Any:
 
 
 def saddle_gradient(z: Array) -> Array:
+    """Gradient of `saddle`."""
     return np.stack([2 * z[0], 2 * z[1] * (z[1] ** 2 / 2 - 1)])
 
 
@@ -77,11 +84,13 @@ MONKEY_DEPTH = 27 / 4
 
 
 def monkey_saddle(z: Array) -> Any:
+    """x³ - 3xy² + (x² + y²)²/4 + 27/4"""
     x, y = z
     return x**3 - 3 * x * y**2 + (x**2 + y**2) ** 2 / 4 + MONKEY_DEPTH
 
 
 def monkey_saddle_gradient(z: Array) -> Array:
+    """Gradient of `monkey_saddle`."""
     x, y = z
     radius = x**2 + y**2
     return np.stack([3 * x**2 - 3 * y**2 + x * radius, -6 * x * y + y * radius])
@@ -127,6 +136,7 @@ def rastrigin(z: Array) -> Any:
 
 
 def rastrigin_gradient(z: Array) -> Array:
+    """Gradient of `rastrigin`."""
     slope: Array = 2 * z + 20 * np.pi * np.sin(2 * np.pi * z)
     return slope
 

@@ -156,14 +156,14 @@ SURFACES: dict[str, Surface] = {
         ),
         Surface(
             "cliff",
-            "(x² + y²)/2 + exp(4|x|) - 1 - 4|x|",
-            *landscapes.cliff(4.0),
+            "(x² + y²)/2 + exp(2|x|) - 1 - 2|x|",
+            *landscapes.cliff(2.0),
             start=(3.0, 2.0),
             optimum=(0.0, 0.0),
             window=((-3.5, 3.5), (-3.5, 3.5)),
             steps=1000,
             targets=SMALL,
-            source="exploding gradients: 6.5e5 at the start, and a curvature of 17 at the bottom",
+            source="exploding gradients: 800 at the start, 5 per unit at the bottom",
         ),
         Surface(
             "rastrigin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Expected, Gradient, Losses, Params, Problem
+from .base import Gradient, Losses, Params, Problem
 from .function import Vector
 
 
@@ -27,9 +27,7 @@ class Reddi(Problem):
     evaluate_every = 30
     targets = (5e-3, 2e-3, 1e-3, 5e-4, 2e-4)
 
-    def __init__(
-        self, name: str, *, big: float, chance: float | None, passes: tuple[Expected, ...], fails: tuple[Expected, ...]
-    ) -> None:
+    def __init__(self, name: str, *, big: float, chance: float | None) -> None:
         self.name, self.big, self.chance = name, big, chance
         share = 1 / 3 if chance is None else chance
         self.mean = share * big - (1 - share)
@@ -40,7 +38,6 @@ class Reddi(Problem):
         self.noise = "the slope changes in a cycle of 3" if chance is None else "the slope is drawn per step"
         self.cycle = 3 if chance is None else None
         self.tags = ("closed form", "convex", "adversarial", "noisy")
-        self.passes, self.fails = passes, fails
         self.subtracted = self.lowest
 
     def start(self, seed: int) -> Params:
@@ -65,10 +62,10 @@ class Reddi(Problem):
 
 
 class LabelImbalance(Problem):
-    """Softmax regression in which class k has 2^(m-k) examples' share and few features tell it: rare classes learn late.
+    """Softmax regression in which frequent and rare classes make up the same share of the examples together.
 
-    Each class has one input of its own (one-hot), so the table of scores is the parameter and the logarithm of smoothed
-    shares its optimum. Loss: mean over *classes*' examples by share, above the minimum.
+    Each class has an input of its own, which names the class but for a smoothing; so the parameter is a table of
+    scores, and the logarithm of the smoothed chances its optimum. The loss is the mean cross-entropy above the minimum.
 
     Args:
         groups: Class frequencies halve from group to group; group k holds 2^k classes (each group the same share).
@@ -124,15 +121,8 @@ class LabelImbalance(Problem):
 
 def adversarial() -> list[Problem]:
     """All of them."""
-    cycle = 1 / (1 + 3.0**2)
     return [
-        Reddi(
-            "reddi-cycle",
-            big=3.0,
-            chance=None,
-            passes=(Expected("amsgrad", (0.01,), 5e-3, {"betas": (0.0, cycle)}),),
-            fails=(Expected("adam", (1e-3, 1e-2, 0.1), 5e-3, {"betas": (0.0, cycle)}),),
-        ),
-        Reddi("reddi-random", big=101.0, chance=0.02, passes=(), fails=()),
+        Reddi("reddi-cycle", big=3.0, chance=None),
+        Reddi("reddi-random", big=101.0, chance=0.02),
         LabelImbalance(),
     ]

@@ -80,6 +80,7 @@ class Problem(ABC):
     smooth: bool = True
     """False if the gradient jumps at the optimum: it need not vanish there."""
     passes: tuple[Expected, ...] = ()
+    """What the self-test runs; the catalogue's stand in `expectations`."""
     fails: tuple[Expected, ...] = ()
     needs: tuple[str, ...] = ()
     """Modules beyond the extra `lab`."""

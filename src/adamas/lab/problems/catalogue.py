@@ -8,6 +8,7 @@ from .base import Problem
 from .bowls import bowls
 from .changing import changing
 from .digits_problem import digits_problems
+from .expectations import EXPECTATIONS
 from .files import PREFIXES, is_file, open_file
 from .image import image
 from .noisy import noisy
@@ -27,6 +28,8 @@ def registry() -> dict[str, Problem]:
         torch_problems,
     )  # fmt: skip
     problems = [problem for theme in themes for problem in theme()]
+    for problem in problems:
+        problem.passes, problem.fails = EXPECTATIONS.get(problem.name, ((), ()))
     return {problem.name: problem for problem in problems}
 
 

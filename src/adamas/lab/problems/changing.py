@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from .base import Expected, Gradient, Losses, Params, Problem
+from .base import Gradient, Losses, Params, Problem
 from .function import SMALL, Vector
 
 
@@ -154,6 +154,3 @@ def changing() -> list[Problem]:
         *(MovingTarget(period=period) for period in (4000, 400)),
         *(Delayed(delay=delay) for delay in (4, 16)),
     ]
-
-
-__all__ = ["Circling", "Delayed", "Expected", "MovingTarget", "changing"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Expected, Gradient, Losses, Params, Problem
+from .base import Gradient, Losses, Params, Problem
 
 Vector = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, Vector], Vector]
@@ -34,8 +34,6 @@ class FunctionProblem(Problem):
         noise: Makes the optimizer's gradient of the exact one; None: exact.
         noise_name: The noise in words.
         tags: Words to choose problems by.
-        passes: Optimizers that must reach a target.
-        fails: Optimizers that must not.
         smooth: False if the gradient jumps at the optimum.
     """
 
@@ -57,8 +55,6 @@ class FunctionProblem(Problem):
         noise: Noise | None = None,
         noise_name: str = "none",
         tags: tuple[str, ...] = (),
-        passes: tuple[Expected, ...] = (),
-        fails: tuple[Expected, ...] = (),
         smooth: bool = True,
     ) -> None:
         if (noise is None) != (noise_name == "none"):
@@ -72,7 +68,7 @@ class FunctionProblem(Problem):
         self.evaluate_every = max(1, steps // 200)
         self.noise = noise_name
         self.tags = ("closed form", *tags)
-        self.passes, self.fails, self.smooth = passes, fails, smooth
+        self.smooth = smooth
 
     def start(self, seed: int) -> Params:
         shift = np.random.default_rng([seed, 0]).uniform(-1, 1, self.start_point.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Expected, Problem
+from .base import Problem
 from .tables import LeastSquares, TableProblem
 
 SIDE = 48
@@ -38,6 +38,3 @@ def image() -> list[Problem]:
             needs=("PIL",),
         )
     ]
-
-
-__all__ = ["Expected", "image"]

@@ -13,6 +13,7 @@ What is checked:
 - optimum: the loss there is 0, the slope vanishes (where it is continuous), and SciPy, started there and at the start
   and using no gradient of ours, finds nothing lower.
 - expectations: optimizers that must pass reach their target with three seeds, those that must fail do so with none.
+  Where local minima leave it to luck no pass need be declared. No run is better than the best known loss.
 - families (see `families`): no more optimizers pass the harder members than the easier ones.
 """
 
@@ -135,34 +136,38 @@ def check_optimum(problem: Problem) -> list[str]:
 def check_expectations(problem: Problem) -> list[str]:
     """Declared passes reach their target with every seed, declared fails with none."""
     defects = []
-    if not problem.passes:
+    if not problem.passes and "local minima" not in problem.tags:
         defects.append("no optimizer is declared to pass")
-    for expected in problem.passes:
+    lowest = math.inf
+    for expected, wanted in (*((e, True) for e in problem.passes), *((e, False) for e in problem.fails)):
         for rate in expected.rates:
-            reached = [reaches(problem, expected, rate, seed) for seed in SEEDS]
-            if not all(reached):
-                defects.append(f"should pass, but {reached.count(False)} of {len(SEEDS)} seeds fail: {expected}")
-    for expected in problem.fails:
-        for rate in expected.rates:
-            reached = [reaches(problem, expected, rate, seed) for seed in SEEDS]
-            if any(reached):
+            reached = 0
+            for seed in SEEDS:
+                steps, losses = _losses(problem, expected, rate, seed)
+                reached += math.isfinite(steps_to_target(steps, losses, expected.target))
+                lowest = min(lowest, *(loss for loss in losses if not math.isnan(loss)))
+            if reached != (len(SEEDS) if wanted else 0):
+                word = "pass" if wanted else "fail"
                 defects.append(
-                    f"should fail, but {reached.count(True)} of {len(SEEDS)} seeds pass at lr {rate:g}: {expected}"
+                    f"should {word}, but {reached} of {len(SEEDS)} seeds reach the target at lr {rate:g}: {expected}"
                 )
+    if problem.best_known is not None and lowest < problem.best_known:
+        defects.append(
+            f"a run reaches {lowest:.6g}, less than the best known loss {problem.best_known:g}; declare that"
+        )
     return defects
 
 
 def reaches(problem: Problem, expected: Expected, rate: float, seed: int) -> bool:
     """Whether a run stays at or below the target for three evaluations in a row, within the problem's budget."""
+    return math.isfinite(steps_to_target(*_losses(problem, expected, rate, seed), expected.target))
+
+
+def _losses(problem: Problem, expected: Expected, rate: float, seed: int) -> tuple[list[int], list[float]]:
+    """Steps and validation losses of one run."""
     optimizer = adamas.get(expected.optimizer)(lr=rate, **expected.options)
     trial = run_trial(problem, optimizer, seed, problem.steps)
-    if problem.best_known is not None and min(trial.valid) < problem.best_known:
-        raise BestKnownBeaten(f"{expected} at seed {seed} reaches {min(trial.valid):.6g}")
-    return math.isfinite(steps_to_target(trial.steps, trial.valid, expected.target))
-
-
-class BestKnownBeaten(Exception):
-    """A run is better than the declared best known loss: the declaration is out of date."""
+    return trial.steps, trial.valid
 
 
 def _points(problem: Problem) -> Iterator[tuple[str, Params]]:

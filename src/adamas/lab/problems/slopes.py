@@ -15,6 +15,8 @@ COORDINATES = 12
 """Coordinates of every array that are checked one by one; whole arrays in random directions are checked besides."""
 RANDOM = 3
 NOISY_STEPS = 1000
+NETWORK_STEPS = 100
+"""Fewer for networks on data: every gradient is an average over a batch already, and costs more."""
 BLOCKS = 20
 ERRORS = 6.0
 """Standard errors of a noisy mean that are allowed."""
@@ -54,7 +56,8 @@ def claimed(problem: Problem, point: Params, along: list[Direction]) -> list[tup
     the doubt is some standard errors, taken from the means of blocks, because successive batches are not independent.
     """
     cycle = 1 if problem.noise_free else problem.cycle
-    steps = NOISY_STEPS if cycle is None else cycle
+    noisy = NOISY_STEPS if problem.best_known is None else NETWORK_STEPS
+    steps = noisy if cycle is None else cycle
     gradient = problem.gradients(0, steps)
     found = np.empty((steps, len(along)))
     for step in range(steps):

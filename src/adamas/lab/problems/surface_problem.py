@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..surfaces import SURFACES, Surface
-from .base import Expected, Gradient, Losses, Params, Problem
+from .base import Gradient, Losses, Params, Problem
 
 
 class SurfaceProblem(Problem):
@@ -24,8 +22,6 @@ class SurfaceProblem(Problem):
         surface: Surface,
         *,
         tags: tuple[str, ...] = (),
-        passes: tuple[Expected, ...] = (),
-        fails: tuple[Expected, ...] = (),
         smooth: bool = True,
     ) -> None:
         self.surface: Surface = surface
@@ -36,7 +32,7 @@ class SurfaceProblem(Problem):
         self.evaluate_every = max(1, surface.steps // 500)
         self.targets = surface.targets
         self.tags = ("surface", "closed form", *tags)
-        self.passes, self.fails, self.smooth = passes, fails, smooth
+        self.smooth = smooth
 
     def start(self, seed: int) -> Params:
         shift = np.random.default_rng([seed, 0]).uniform(-1, 1, 2) * self.surface.start_spread
@@ -55,11 +51,9 @@ class SurfaceProblem(Problem):
 
 
 def surface_problems() -> list[Problem]:
-    """Every surface, with what is expected on it."""
-    expected = _expected()
-    return [SurfaceProblem(surface, **expected.get(name, {})) for name, surface in SURFACES.items()]
-
-
-def _expected() -> dict[str, dict[str, Any]]:
-    """What must and must not pass, by surface."""
-    return {}
+    """Every surface."""
+    local = {"rastrigin", "ackley"}
+    return [
+        SurfaceProblem(surface, tags=("local minima",) if name in local else (), smooth=name != "ackley")
+        for name, surface in SURFACES.items()
+    ]

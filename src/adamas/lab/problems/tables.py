@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import Floats, Logistic, Params
-from .base import Expected, Gradient, Losses, Problem, batches
+from .base import Gradient, Losses, Problem, batches
 
 Rows = Any
 
@@ -194,8 +194,6 @@ class TableProblem(Problem):
         steps: Budget.
         spread: Deviation of the normal start, in units of `start_scale`.
         tags: Words to choose problems by.
-        passes: Optimizers that must reach a target.
-        fails: Optimizers that must not.
         needs: Modules beyond the extra `lab`.
     """
 
@@ -213,8 +211,6 @@ class TableProblem(Problem):
         steps: int = 1000,
         spread: float = 0.01,
         tags: tuple[str, ...] = (),
-        passes: tuple[Expected, ...] = (),
-        fails: tuple[Expected, ...] = (),
         needs: tuple[str, ...] = (),
     ) -> None:
         self.name, self.title, self.source = name, f"{name}: {title}", source
@@ -222,7 +218,7 @@ class TableProblem(Problem):
         self.evaluate_every = max(1, steps // 100)
         self.noise = "none" if batch is None else f"mini-batches of {batch}"
         self.tags = ("data", "convex", *(() if batch is None else ("noisy",)), *tags)
-        self.passes, self.fails, self.needs = passes, fails, needs
+        self.needs = needs
 
     @cached_property
     def model(self) -> RowModel:

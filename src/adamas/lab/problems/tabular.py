@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..standardise import Scale
-from .base import Expected, Problem
+from .base import Problem
 from .tables import LeastSquares, PenalisedLogistic, Poisson, Rescaled, TableProblem
 
 PENALTY = 1e-2
-GRID = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
 
 
 def _line() -> LeastSquares:
@@ -70,14 +69,16 @@ def tabular() -> list[Problem]:
     return [
         TableProblem("linreg-full", "least squares, y = 2x + 1 and noise, all 100 points per step", _line, source=line),
         TableProblem(
-            "linreg-mini", "least squares, y = 2x + 1 and noise, 10 of 100 points per step", _line, source=line, batch=10,
+            "linreg-mini", "least squares, y = 2x + 1 and noise, 10 of 100 points per step", _line, source=line,
+            batch=10,
             targets=(0.3, 0.1, 3e-2, 1e-2, 3e-3),
         ),
         TableProblem(
             "logreg-cancer-std", "logistic regression, standardised features, penalty 0.01", _cancer, source=cancer
         ),
         TableProblem(
-            "logreg-cancer-raw", "logistic regression, features in raw units, same function", _cancer_raw, source=cancer,
+            "logreg-cancer-raw", "logistic regression, features in raw units, same function", _cancer_raw,
+            source=cancer,
             spread=1e-6, steps=3000, tags=("scaling",),
         ),
         TableProblem(
@@ -99,6 +100,3 @@ def tabular() -> list[Problem]:
             source="RAND health insurance experiment, 20 190 x 9 (statsmodels)",
         ),
     ]  # fmt: skip
-
-
-__all__ = ["GRID", "Expected", "tabular"]

@@ -202,7 +202,7 @@ class WordFactors(Problem):
 
 
 class CharacterNetwork(Problem):
-    """The next character from the four before it, by one hidden layer; the first 10 000 places, the last tenth held out.
+    """The next character from the four before it, by one hidden layer; 10 000 places, a tenth held out.
 
     Args:
         hidden: Units.
