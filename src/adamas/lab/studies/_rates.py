@@ -22,11 +22,9 @@ def grid(low: float, high: float, per_decade: int = 3) -> list[float]:
     return [float(f"{rate:.3g}") for rate in np.geomspace(low, high, count)]
 
 
-def best(scores: Mapping[float, float]) -> float:
-    """The rate with the lowest score; among equals the one in the middle. NaN and infinity lose."""
-    lowest = min((score for score in scores.values() if not math.isnan(score)), default=math.inf)
-    equal = [rate for rate, score in scores.items() if score == lowest]
-    return (equal or list(scores))[len(equal or list(scores)) // 2]
+def best(scores: Mapping[float, Any]) -> float:
+    """The rate with the lowest score: a number or a tuple of them, infinite for a failed run, never NaN."""
+    return min(scores, key=lambda rate: scores[rate])
 
 
 def on_surface(surface: Surface, name: str, lr: float, steps: int, **hyper: Any) -> adamas.MinimizeResult:
@@ -37,12 +35,16 @@ def on_surface(surface: Surface, name: str, lr: float, steps: int, **hyper: Any)
         )
 
 
-def surface_steps(surface: Surface, name: str, rates: Sequence[float], steps: int, target: float) -> dict[float, float]:
-    """Steps to the target by rate; infinite where the budget ends first."""
-    return {
-        rate: steps_to_target(range(steps + 1), on_surface(surface, name, rate, steps, record=False).losses, target)
-        for rate in rates
-    }
+def surface_steps(
+    surface: Surface, name: str, rates: Sequence[float], steps: int, target: float
+) -> dict[float, tuple[float, float]]:
+    """By rate, the steps to the target, infinite where the budget ends first, and the last value."""
+    found = {}
+    for rate in rates:
+        losses = on_surface(surface, name, rate, steps, record=False).losses
+        last = float(losses[-1]) if np.isfinite(losses[-1]) else math.inf
+        found[rate] = (steps_to_target(range(len(losses)), losses.tolist(), target), last)
+    return found
 
 
 def finite(value: float) -> float | None:

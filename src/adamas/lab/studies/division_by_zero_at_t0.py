@@ -86,7 +86,7 @@ def run() -> Outcome:
 
     finding = (
         f"Counted from 0, {finite[1]} of {len(START)} parameters are finite after the first step and {finite[-1]} "
-        f"after {STEPS}: m_hat and v_hat are divided by 1 - beta^0 = 0. Counted from 1 the first step is {first[0]:.9f}. "
-        f"adamas refuses such a rule before it changes anything."
+        f"after {STEPS}: m_hat and v_hat are divided by 1 - beta^0 = 0. Counted from 1 the first step is "
+        f"{first[0]:.9f}. adamas refuses such a rule before it changes anything."
     )
     return Outcome(numbers, broken and right, finding, draw)

@@ -114,8 +114,8 @@ def run() -> Outcome:
     finding = (
         f"Epochs to 10 % of the excess loss, restarted and not: {a['restarted']} and {a['Algorithm 1']} with the "
         f"paper's betas, {b['restarted']} and {b['Algorithm 1']} with (0.8, 0.8): the first step of epoch 2 is "
-        f"{factor['epoch 2']:.1f} times Algorithm 1's, that of epoch 100 {factor['epoch 100']:.2f} times. Dividing by the whole set costs SGD "
-        f"{others['SGD']['whole set']} epochs instead of {others['SGD']['batch']}, Adam "
-        f"{others['Adam']['whole set']} and {others['Adam']['batch']}."
+        f"{factor['epoch 2']:.1f} times Algorithm 1's, that of epoch 100 {factor['epoch 100']:.2f} times. "
+        f"Dividing by the whole set costs SGD {others['SGD']['whole set']} epochs instead of "
+        f"{others['SGD']['batch']}, Adam {others['Adam']['whole set']} and {others['Adam']['batch']}."
     )
     return Outcome(numbers, all(same(pair) for pair in reached.values()), finding, draw)

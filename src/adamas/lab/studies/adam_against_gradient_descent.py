@@ -1,0 +1,60 @@
+"""Adam beside plain gradient descent, both tuned on one grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..surfaces import SURFACES
+from ._declare import Outcome, study
+from ._drawing import curves
+from ._rates import best, finite, grid, on_surface, surface_steps
+
+RATES = grid(1e-4, 1.0)
+TARGET = 1e-3
+NAMES = ("t0-bowl", "quadratic", "rosenbrock")
+EQUAL = 0.1
+
+
+@study(
+    claim="Adam converges faster than plain gradient descent.",
+    source="deep-learning course notes on Adam",
+    criterion="On a mild bowl, an ill-conditioned bowl and Rosenbrock's valley, each at its best of 13 rates from 1e-4 "
+    "to 1, Adam needs fewer steps to 0.001 than gradient descent.",
+)
+def run() -> Outcome:
+    """Steps to a target by rate on three surfaces, and the paths at the best rates."""
+    steps: dict[str, dict[str, float]] = {}
+    chosen: dict[str, dict[str, float]] = {}
+    lines: dict[str, dict[str, Any]] = {}
+    equal: dict[str, dict[str, float | None]] = {}
+    for name in NAMES:
+        surface = SURFACES[name]
+        steps[name], chosen[name], lines[name], equal[name] = {}, {}, {}, {}
+        for member in ("SGD", "Adam"):
+            found = surface_steps(surface, member, RATES, surface.steps, TARGET)
+            rate = best(found)
+            label = f"{'gradient descent' if member == 'SGD' else member}, lr {rate:g}"
+            losses = on_surface(surface, member, rate, surface.steps, record=False).losses
+            steps[name][member], chosen[name][member] = found[rate][0], rate
+            equal[name][member] = finite(found[EQUAL][0])
+            lines[name][label] = (range(len(losses)), losses)
+    numbers = {
+        "steps_to_0.001_at_the_best_rate": {n: {m: finite(s) for m, s in by.items()} for n, by in steps.items()},
+        "best_rate": chosen,
+        "steps_to_0.001_at_rate_0.1": equal,
+        "rates": RATES,
+    }
+
+    def draw(figure: Any) -> None:
+        for axis, name in zip(figure.subplots(1, 3), NAMES, strict=True):
+            curves(axis, lines[name], title=name, x="step", y="f(x, y)", reference=list(lines[name])[1], log="y")
+            axis.set_ylim(1e-6, None)
+
+    told = "; ".join(
+        f"{name} {by['Adam']:.0f} against {by['SGD']:.0f}".replace("inf", "never") for name, by in steps.items()
+    )
+    finding = (
+        f"Steps to {TARGET:g}, Adam against gradient descent: {told}. The gain is small where "
+        "one rate suits all directions and large where curvatures differ."
+    )
+    return Outcome(numbers, all(by["Adam"] < by["SGD"] for by in steps.values()), finding, draw)
