@@ -77,8 +77,8 @@ def test_beta2_and_batch_size_makes_no_clear_difference_here():
 
 
 def test_sensitivity_is_the_mean_excess_within_a_factor_10():
-    rates, losses = (0.001, 0.01, 0.1, 1.0, 10.0), [5.0, 1.5, 1.0, 9.0, 9.0]
-    assert sensitivity(rates, losses, start=2.0) == pytest.approx((0.5 + 0.0 + 1.0) / 3)
+    rates, losses = (0.001, 0.01, 0.1, 1.0, 10.0), [5.0, 1.3, 1.0, 9.0, 9.0]
+    assert sensitivity(rates, losses, start=2.0) == pytest.approx((0.3 + 0.0 + 1.0) / 3)
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_decoupled_decay_shrinks_alike_and_coupled_decay_moves_by_lr():
 def test_weight_decay_coupling_is_not_as_the_paper_says_once_trained_to_the_end():
     found = outcome("weight-decay-coupling")
     best = found.numbers["best_decay"]
-    assert len(set(best["coupled"])) == len(set(best["decoupled"])) == 1
+    assert len(set(best["coupled"])) == 1
     assert best["independent"] == sorted(best["independent"])
     assert found.numbers["rank_correlation"]["independent"] > 0.8
     assert not found.passed
@@ -184,6 +184,7 @@ def test_low_precision_loses_what_the_spacing_of_bfloat16_says():
         assert share == pytest.approx(expected, abs=5 * math.sqrt(0.25 / 100_000))
     final = found.numbers["final_loss"]
     assert final["bfloat16 copy"] == pytest.approx(final["float32"], rel=0.01)
+    assert final["bfloat16 copy"] != final["float32"]
     assert final["bfloat16"] > 2 * final["float32"]
     assert found.passed
 
@@ -192,6 +193,8 @@ def test_noisy_bowl_starts_at_105_and_its_noise_floor_grows_with_the_rate():
     assert noisy_bowl(lambda step: 0.0) == sum(range(1, 21)) / 2
     low, high = noisy_bowl(lambda step: 0.003), noisy_bowl(lambda step: 0.03)
     assert 3 < high / low < 30
+    # where noise rules sqrt(v) is 1, and each of 20 coordinates has variance lr/2k; curvature makes sqrt(v) larger
+    assert 0.2 < low / (0.003 * 20 / 4) < 1.1
 
 
 @pytest.mark.slow

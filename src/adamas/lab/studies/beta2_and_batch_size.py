@@ -55,7 +55,7 @@ def run() -> Outcome:
     finding = (
         f"At batch size 1 the loss is {mean['fixed half-life'][0]:.3g} with beta2 = {scaled_beta2(1):.4f} and "
         f"{mean['fixed beta2'][0]:.3g} with 0.95 (better in {wins} of {len(SEEDS)} seeds); SGD's loss is "
-        f"times Adam's there and {gap[-1]:.2f} times at {BATCHES[-1]}."
+        f"{gap[0]:.2f} times Adam's there and {gap[-1]:.2f} times at {BATCHES[-1]}."
     )
 
     def draw(figure: Figure) -> None:

@@ -74,9 +74,11 @@ def run() -> Outcome:
         panels = figure.subplots(1, 2, sharey=True)
         look = looks(list(tuned), "Adam")
         for k, (axes, steps) in enumerate(zip(panels, MOMENTS, strict=True)):
+            rows = [2 ** (SIZE - group) for group in range(SIZE)]
             for name, losses in tuned.items():
-                axes.loglog([2 ** (SIZE - g) for g in range(SIZE)], losses[k], marker="o", label=name, **look[name])
-            axes.xaxis.set_major_formatter("{x:g}")
+                axes.loglog(rows, losses[k], marker="o", label=name, **look[name])
+            axes.set_xticks(rows, map(str, rows))
+            axes.minorticks_off()
             label(axes, f"After {steps} steps", "rows per class", "", legend=k == 0)
         panels[0].set_ylabel("cross-entropy (nats)")
 

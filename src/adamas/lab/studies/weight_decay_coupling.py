@@ -15,9 +15,9 @@ from . import Outcome, study
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROWS, STEPS, SEED, NOISE = 200, 500, 0, 0.2
+ROWS, STEPS, SEEDS, NOISE = 200, 400, (0, 1), 0.2
 RATES = (2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
-GRIDS = {"coupled": (-4, -1), "decoupled": (-1.5, 1.5), "independent": (-4.5, -1.5)}
+GRIDS = {"coupled": (-4, -1), "decoupled": (-1.5, 1.5), "independent": (-4, -1)}
 DECAYS: dict[str, Any] = {decay: np.logspace(low, high, 7) for decay, (low, high) in GRIDS.items()}
 
 
@@ -28,9 +28,9 @@ def shrink(decay: str) -> tuple[float, float]:
     return float(p[0]), float(p[1] / 100)
 
 
-def valid_loss(decay: str, lr: float, weight_decay: float) -> float:
+def valid_loss(decay: str, lr: float, weight_decay: float, seed: int) -> float:
     """After full-batch steps on a few digits, some labels wrong, so that decay is of use; infinite if it broke down."""
-    data, network, rng = digits.load(), DenseNetwork((64, 32, 10)), np.random.default_rng(SEED)
+    data, network, rng = digits.load(), DenseNetwork((64, 32, 10)), np.random.default_rng(seed)
     rows = rng.choice(len(data.train.y), ROWS, replace=False)
     x, y = data.train.x[rows], np.where(rng.random(ROWS) < NOISE, rng.integers(0, 10, ROWS), data.train.y[rows])
     params = network.start(rng)
@@ -51,7 +51,7 @@ def valid_loss(decay: str, lr: float, weight_decay: float) -> float:
     "lr does not multiply (the paper's form) and beyond 0.7 for L2.",
 )
 def run() -> Outcome:
-    """200 digits, a fifth of the labels drawn at random; validation loss after 500 steps, all learned by heart.
+    """200 digits, a fifth of the labels drawn at random, learned by heart in 400 steps; validation loss of two seeds.
 
     Stopped early, a small rate has fitted less and wants less decay in every form: that is another matter.
     """
@@ -59,9 +59,11 @@ def run() -> Outcome:
 
     factors = {decay: shrink(decay) for decay in DECAYS}
     exact = max(abs(f - (1 - 0.01 * 0.1)) for f in factors["decoupled"])
-    loss = {
-        decay: np.array([[valid_loss(decay, lr, wd) for wd in grid] for lr in RATES]) for decay, grid in DECAYS.items()
-    }
+
+    def ends(decay: str, lr: float, weight_decay: float) -> float:
+        return float(np.mean([valid_loss(decay, lr, weight_decay, seed) for seed in SEEDS]))
+
+    loss = {decay: np.array([[ends(decay, lr, wd) for wd in grid] for lr in RATES]) for decay, grid in DECAYS.items()}
     chosen = {decay: DECAYS[decay][table.argmin(axis=1)] for decay, table in loss.items()}
     rank = {
         decay: float(spearmanr(RATES, places).statistic) if np.ptp(places) else 0.0 for decay, places in chosen.items()
@@ -82,12 +84,14 @@ def run() -> Outcome:
         scale: Any = {"vmin": min(table.min() for table in loss.values()), "vmax": 2.0, "cmap": "viridis_r"}
         for axes, name, (decay, table) in zip(panels, names, loss.items(), strict=True):
             image = axes.pcolormesh(DECAYS[decay], RATES, table, shading="nearest", **scale)
-            axes.plot(chosen[decay], RATES, "o-", color="white", markeredgecolor="black", label="best decay")
+            axes.plot(chosen[decay], RATES, "o-", color="white", markeredgecolor="black")
             axes.set(title=name, xlabel="weight decay", xscale="log", yscale="log")
             axes.grid(visible=False)
         panels[0].set_ylabel("learning rate")
-        panels[0].legend(loc="upper left")
-        figure.colorbar(image, ax=panels, label="validation loss (nats)")
+        panels[0].set_yticks(RATES, [f"{lr:g}" for lr in RATES])
+        panels[0].minorticks_off()
+        figure.suptitle("White: the best weight decay at each learning rate")
+        figure.colorbar(image, ax=panels, label="validation loss (nats)", extend="max")
 
     numbers: dict[str, Any] = {
         "shrink_of_1_and_100": {decay: list(pair) for decay, pair in factors.items()},
