@@ -1,36 +1,62 @@
-"""The page stands alone: no request, no script, ids that are unique, both colour schemes."""
+"""The page stands alone: no request, ids that are unique, everything named, both colour schemes, both languages."""
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import plotly.graph_objects as go
 import pytest
-from small_race import SmallRace
+from small_race import SmallRace, invoke
 
+from adamas.lab.report import build
+from adamas.lab.report_charts import points_per_curve
+from adamas.lab.report_page import _data
+from adamas.lab.report_panels import points_kept, rounded
 from adamas.lab.style import inline_svg, looks
 
-KINDS = ("loss", "ecdf", "sensitivity", "against")
+KINDS = ("loss", "ecdf", "sensitivity", "tuning", "against")
+BIGGEST = 6_000_000
 
 
 class Reader(HTMLParser):
-    """Collects tags, attributes and visible text."""
+    """Collects tags, attributes, visible text and the texts of scripts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attributes: list[tuple[str, str, str]] = []
         self.tags: Counter[str] = Counter()
         self.text = ""
+        self.scripts: list[str] = []
+        self._open = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self._open == "script":
+            self.scripts.append(data)
+        else:
+            self.text += data
+
+    def values(self, wanted: str) -> list[str]:
+        return [value for _, name, value in self.attributes if name == wanted]
+
+
+def read(path: Path) -> Reader:
+    parsed = Reader()
+    parsed.feed(path.read_text(encoding="utf-8"))
+    return parsed
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +65,48 @@ def page(race: SmallRace) -> str:
 
 
 @pytest.fixture(scope="module")
-def reader(page: str) -> Reader:
-    parsed = Reader()
-    parsed.feed(page)
-    return parsed
+def reader(race: SmallRace) -> Reader:
+    return read(race.folder / "report.html")
 
 
-def test_nothing_is_fetched(page: str, reader: Reader) -> None:
-    assert not re.findall(r"(?:https?:)?//[a-z]", page)
-    assert reader.tags["script"] == reader.tags["link"] == reader.tags["img"] == reader.tags["iframe"] == 0
-    assert "@import" not in page
+@pytest.fixture(scope="module")
+def charts(reader: Reader) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(reader.scripts[0])
+    return found
+
+
+def test_nothing_is_fetched(reader: Reader) -> None:
+    assert reader.tags["link"] == reader.tags["img"] == reader.tags["iframe"] == 0
+    assert reader.tags["script"] == 4
     for tag, name, value in reader.attributes:
-        if name in ("src", "href", "srcset", "data"):
+        assert name != "src", (tag, value)
+        if name in ("href", "srcset", "data", "action"):
             assert value.startswith("#"), (tag, name, value)
-    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", page))
+    policy = next(value for value in reader.values("content") if "default-src" in value)
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    ours = reader.text + reader.scripts[0] + reader.scripts[1] + reader.scripts[3]
+    assert not re.findall(r"(?:https?:)?//[a-z]", ours)
+    assert "@import" not in ours
+
+
+def test_the_page_is_not_too_big(page: str) -> None:
+    assert 4_000_000 < len(page.encode()) < BIGGEST
 
 
 def test_ids_are_unique_and_links_lead_somewhere(reader: Reader) -> None:
-    ids = [value for _, name, value in reader.attributes if name == "id"]
+    ids = reader.values("id")
     assert [item for item, count in Counter(ids).items() if count > 1] == []
-    for _, name, value in reader.attributes:
-        if name == "href":
-            assert value[1:] in ids, value
+    links = reader.values("href")
+    assert len(links) >= 6
+    for value in links:
+        assert value[1:] in ids, value
 
 
-def test_figures_verdicts_tables_and_command_are_there(race: SmallRace, reader: Reader) -> None:
-    assert reader.tags["svg"] == len(KINDS) * 2 + 1
+def test_verdicts_tables_and_command_are_there(race: SmallRace, reader: Reader) -> None:
+    assert reader.text.index(race.json["verdict"][0]) < reader.text.index("adaptive")
+    for sentence in race.json["verdict"]:
+        assert sentence in reader.text
     for problem in race.json["problems"].values():
         for sentence in problem["verdict"]:
             assert sentence in reader.text
@@ -75,15 +117,45 @@ def test_figures_verdicts_tables_and_command_are_there(race: SmallRace, reader: 
     assert "not distinguishable" in reader.text
 
 
-def test_light_and_dark(page: str) -> None:
+def test_every_chart_is_valid_for_plotly_described_and_reachable(reader: Reader, charts: dict[str, Any]) -> None:
+    expected = {"profile", "overall-ecdf", "digits-softmax-train", "digits-softmax-valid", "t0-bowl-valid"}
+    expected |= {"t0-bowl-paths"} | {f"{p}-{k}" for p in ("digits-softmax", "t0-bowl") for k in KINDS[1:]}
+    assert set(charts) == expected == set(reader.values("data-chart"))
+    for key, chart in charts.items():
+        go.Figure(data=chart["traces"], layout=chart["layout"])  # raises on unknown or wrong properties
+        named = [trace["name"] for trace in chart["traces"] if trace.get("showlegend")]
+        if not key.endswith("-against"):
+            assert named == ["SGD", "Adam", "plain"], key
+        assert chart["layout"]["xaxis"]["title"]["text"], key
+    described = [value for tag, name, value in reader.attributes if (tag, name) == ("div", "aria-label")]
+    assert sum(len(value) > 30 for value in described) >= len(expected)
+    assert reader.values("data-optimizer") == ["SGD", "Adam", "plain"]
+
+
+def test_loss_chart_shows_the_medians_of_the_records(race: SmallRace, charts: dict[str, Any]) -> None:
+    import numpy as np
+
+    traces = charts["digits-softmax-valid"]["traces"]
+    drawn = next(t for t in traces if t.get("name") == "SGD" and t["xaxis"] == "x")
+    runs = [
+        r.trial
+        for r in race.runs
+        if r.heading.problem == "digits-softmax" and r.heading.optimizer == "SGD" and "default" in r.heading.columns
+    ]
+    assert drawn["x"] == runs[0].steps
+    assert drawn["y"] == pytest.approx(np.median([t.valid for t in runs], axis=0), rel=1e-4)
+
+
+def test_light_and_dark(page: str, tmp_path: Path) -> None:
     assert "prefers-color-scheme: dark" in page
-    svg = page[page.index("<svg") : page.index("</svg>")]
-    assert "var(--ink)" in svg
-    assert "#1f2328" not in svg
+    assert '[style*="stroke: rgb(31, 35, 40)"]' in page  # INK as a browser writes it
+    (tmp_path / "a.svg").write_text('<svg><path style="stroke: #1f2328"/></svg>')
+    assert "var(--ink)" in inline_svg(tmp_path / "a.svg", "t")
 
 
 def test_every_figure_as_png_and_svg(race: SmallRace) -> None:
-    names = [f"{problem}-{kind}" for problem in ("digits-softmax", "t0-bowl") for kind in KINDS] + ["t0-bowl-paths"]
+    names = [f"{problem}-{kind}" for problem in ("digits-softmax", "t0-bowl") for kind in KINDS]
+    names += ["t0-bowl-paths", "profile"]
     for name in names:
         png = (race.folder / "figures" / f"{name}.png").read_bytes()
         assert png[:8] == b"\x89PNG\r\n\x1a\n"
@@ -103,6 +175,78 @@ def test_the_reference_is_drawn_in_ink_and_no_two_look_alike() -> None:
     assert len({(how["color"], str(how["linestyle"])) for how in found.values()}) == 30
 
 
-def test_captions_cannot_break_out_of_the_page(tmp_path: Path) -> None:
+def test_captions_and_data_cannot_break_out_of_the_page(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text('<svg width="3pt" height="4pt"><path id="p"/></svg>')
     assert '"><script>' not in inline_svg(tmp_path / "a.svg", '"><script>')
+    data = _data({"name": "</script><b>"})
+    assert "<" not in data
+    assert json.loads(data) == {"name": "</script><b>"}
+
+
+def test_decimation_keeps_every_extreme() -> None:
+    import numpy as np
+
+    values = np.sin(np.arange(10_000) / 50)
+    values[7_321] = 9.0
+    values[123] = -9.0
+    kept = points_kept(values, 100)
+    assert len(kept) <= 102
+    assert {0, 123, 7_321, 9_999} <= set(kept)
+    assert points_kept(values[:50], 100) == list(range(50))
+
+
+def test_rounding_keeps_five_digits() -> None:
+    assert rounded([1.0, 0.1234567, 1234567.0, 1e-30]) == [1, 0.12346, 1234600, 1e-30]
+    assert isinstance(rounded([3.0])[0], int)
+
+
+def test_a_big_race_gets_fewer_points() -> None:
+    problem = {"columns": {"default": {}, "tuned": {}}, "surface": False}
+    small = points_per_curve({"problems": {"a": problem}}, looks(["a", "b"], "a"))
+    big = points_per_curve({"problems": {str(i): problem for i in range(35)}}, looks([str(i) for i in range(30)], "0"))
+    assert (small, big) == (200, 16)
+
+
+def test_chinese_report_beside_the_english_one(race: SmallRace, tmp_path: Path) -> None:
+    result = invoke("report", race.folder, "--lang", "zh", "--out", tmp_path / "zh", "--format", "html,md")
+    assert result.exit_code == 0, result.stderr
+    assert "学习率调优后" in result.stdout
+    page = read(tmp_path / "zh" / "report.html")
+    assert page.values("lang") == ["zh-CN"]
+    assert "结论" in page.values("aria-label")
+    assert "性能曲线" in page.scripts[0] or "步数" in page.scripts[0]
+    english = re.findall(r"\b(?:the|of|and|is|with)\b", page.text.replace(race.json["search_space"][1], ""))
+    assert len(english) <= 4, english  # the names and formulas of problems, what the run folder says of its selection
+    assert sorted(p.name for p in (tmp_path / "zh").iterdir()) == ["figures", "report.html", "summary.json", "summary.md"]
+    assert json.loads((race.folder / "summary.json").read_text())["lang"] == "en"
+
+
+def test_report_command_as_json(race: SmallRace, tmp_path: Path) -> None:
+    result = invoke("report", race.folder, "--out", tmp_path, "--format", "csv", "--json")
+    found = json.loads(result.stdout)
+    assert found["folder"] == str(tmp_path)
+    assert found["profiles"] == race.json["profiles"]
+    assert (tmp_path / "runs.csv").read_bytes() == (race.folder / "runs.csv").read_bytes()
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_report_command_refuses(race: SmallRace, tmp_path: Path) -> None:
+    for words, message in (
+        (("report", tmp_path), "no manifest.json here"),
+        (("report", race.folder, "--format", "pdf"), "give some of html, csv, md, tex, parquet"),
+        (("report", race.folder, "--lang", "fr"), "'fr' is not one of"),
+    ):
+        result = invoke(*words)
+        assert result.exit_code == 2
+        assert message in result.stderr
+    (tmp_path / "manifest.json").write_text('{"schema_version": 1, "settings": {"reference": "a"}}')
+    result = invoke("report", tmp_path)
+    assert result.exit_code == 2
+    assert "lack problem_facts, optimizer_facts" in result.stderr
+
+
+def test_the_same_folder_gives_the_same_summary(race: SmallRace, tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        build(race.folder, formats=["html"], out=tmp_path / place)
+    assert (tmp_path / "a/summary.json").read_bytes() == (tmp_path / "b/summary.json").read_bytes()
+    assert (tmp_path / "a/report.html").read_bytes() == (tmp_path / "b/report.html").read_bytes()

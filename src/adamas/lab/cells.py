@@ -89,7 +89,7 @@ def _fact_cells(label: str, facts: dict[str, Any], cells: list[dict[str, Any] | 
     known = [str(facts.get(key, "-")) for key in ("adaptive", "momentum", "bias_correction", "hyper_parameters")]
     states = [cell["state_bytes_per_param"] for cell in cells if cell]
     state = next((f"{value:g}" for value in states if math.isfinite(value)), "-")
-    return [label, *(text(word) if word in ("yes", "no") else word for word in known), state]
+    return [label, *map(text.fact, known), state]
 
 
 def _whole(value: float | None) -> str:

@@ -39,7 +39,14 @@ class Texts:
 
     def column(self, column: str) -> str:
         """Heading of a column of results: "default", "tuned", or the name that a run folder gives it."""
-        return self(f"column.{column}") if f"column.{column}" in self._table else column
+        return self._known("column", column)
+
+    def fact(self, word: str) -> str:
+        """A word of the comparison table; words without a translation, such as names, stay as they are."""
+        return self._known("fact", word)
+
+    def _known(self, group: str, word: str) -> str:
+        return self(f"{group}.{word}") if f"{group}.{word}" in self._table else word
 
     def loss(self, problem: Mapping[str, Any]) -> str:
         """What the targets of a problem are about."""

@@ -6,8 +6,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     # words
     "list.comma": (", ", "、"),
     "none": ("none", "无"),
-    "yes": ("yes", "是"),
-    "no": ("no", "否"),
+    "fact.yes": ("yes", "是"),
+    "fact.no": ("no", "否"),
+    "fact.optional": ("optional", "可选"),
+    "fact.sign": ("sign", "符号"),
+    "fact.m only": ("m only", "仅 m"),
+    "fact.not needed": ("not needed", "不需要"),
+    "fact.two means": ("two means", "两个均值"),
     "column.default": ("published defaults", "论文默认值"),
     "column.tuned": ("tuned learning rate", "调优学习率"),
     "loss.surface": ("value of f", "f 的值"),
@@ -64,16 +69,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "verdict.seeds": (
         "{seeds} seeds cannot separate {count} optimizers at the 5 % level after Holm's correction, "
         "whatever the numbers; use --seeds {needed} or more.",
-        "经 Holm 校正后，{seeds} 个随机种子无论数值如何都不能在 5 % 水平上区分 {count} 个优化器；请用 --seeds {needed} 或更多。",
+        "经 Holm 校正后，{seeds} 个随机种子无论数值如何都不能在 5 % 水平上区分 {count} 个优化器；"
+        "请用 --seeds {needed} 或更多。",
     ),
     "overall.lead": (
-        "{how}, over {instances} targets of {problems} problem(s), {first} needs the fewest steps: profile area {area} "
+        "{how}, over {instances} targets of {problems}, {first} needs the fewest steps: profile area {area} "
         "(95 % interval {low} to {high}; 1 would be the fastest everywhere). Next is {second}; "
         "the difference is {difference} ({difference_low} to {difference_high}): {word}.",
-        "{how}，在 {problems} 个问题的 {instances} 个目标上，{first} 所需步数最少：性能曲线面积 {area}"
+        "{how}，在{problems}的 {instances} 个目标上，{first} 所需步数最少：性能曲线面积 {area}"
         "（95 % 区间 {low} 至 {high}；处处最快时为 1）。其次是 {second}；差为 {difference}"
         "（{difference_low} 至 {difference_high}）：{word}。",
     ),
+    "overall.problem": ("1 problem", " 1 个问题"),
+    "overall.problems": ("{count} problems", " {count} 个问题"),
     "overall.clear": ("the seeds confirm it", "各随机种子证实了这一点"),
     "overall.unclear": ("not distinguishable", "无法区分"),
     "overall.alone": (
@@ -125,7 +133,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "search.space": (
         "Search space, the same for every optimizer: lr in {{{grid}}} and the published default, "
         "{trials} trials; all else at its published default, lr constant.",
-        "搜索空间对所有优化器相同：lr 取 {{{grid}}} 以及论文默认值，共 {trials} 次试验；其余均为论文默认值，学习率不变。",
+        "搜索空间对所有优化器相同：lr 取 {{{grid}}} 以及论文默认值，共 {trials} 次试验；"
+        "其余均为论文默认值，学习率不变。",
     ),
     "search.selected": (
         "Selected by the {selection} ({first} to {last}); reported: seeds {low} to {high}. Test data select nothing.",

@@ -96,7 +96,7 @@ def performance_profiles(costs: Mapping[str, Sequence[float]]) -> dict[str, Prof
 def _table(costs: Mapping[str, Sequence[float]]) -> Floats:
     lengths = {len(row) for row in costs.values()}
     if len(lengths) != 1 or lengths == {0}:
-        raise ValueError(f"costs of {len(costs)} solvers on {sorted(lengths)} instances: give each solver all instances")
+        raise ValueError(f"{len(costs)} solvers on {sorted(lengths)} instances: give each solver all instances")
     table = np.array(list(costs.values()), np.float64)
     if not bool((table > 0).all()):
         raise ValueError("costs must be positive, and infinite for a failure; count a step that cost nothing as one")

@@ -15,8 +15,8 @@
   const base = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
     font: { family: getComputedStyle(document.body).fontFamily, size: 13 },
-    margin: { l: 64, r: 12, t: 40, b: 48 },
-    legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0 },
+    margin: { l: 64, r: 12, t: 40, b: 84 },
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
   };
 
   function draw(element) {

@@ -77,9 +77,15 @@ class Panels:
 
 
 def _axis(given: dict[str, Any]) -> dict[str, Any]:
-    axis = {**given, "title": {"text": given["title"]}, "gridcolor": GRID, "zeroline": False, "automargin": True}
+    axis = {
+        **given,
+        "title": {"text": given["title"], "font": {"size": 13}},
+        "gridcolor": GRID,
+        "zeroline": False,
+        "automargin": True,
+    }
     if axis.get("type") == "log":
-        axis |= {"exponentformat": "power", "dtick": _decades(axis.get("range"))}
+        axis |= {"exponentformat": "e", "dtick": _decades(axis.get("range"))}
     return axis
 
 

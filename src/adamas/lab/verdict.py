@@ -17,7 +17,9 @@ def overall_verdict(summary: dict[str, Any], text: Texts = ENGLISH) -> list[str]
         summary: Of `summary.summarise`.
         text: Language.
     """
-    return [_overall(found, _how(column, text), text) for column, found in summary["profiles"].items() if found]
+    columns = sorted(summary["profiles"], key=lambda column: column != "tuned")  # what tuning finds comes first
+    found = {column: summary["profiles"][column] for column in columns}
+    return [_overall(profiles, _how(column, text), text) for column, profiles in found.items() if profiles]
 
 
 def verdict(summary: dict[str, Any], name: str, text: Texts = ENGLISH) -> list[str]:
@@ -62,11 +64,12 @@ def _overall(found: dict[str, Any], how: str, text: Texts) -> str:
     lead = found["lead"]
     if lead is None:
         return text("overall.alone", how=how, first=first)
+    problems = len({problem for problem, _ in found["instances"]})
     return text(
         "overall.lead",
         how=how,
         instances=len(found["instances"]),
-        problems=len({problem for problem, _ in found["instances"]}),
+        problems=text("overall.problem" if problems == 1 else "overall.problems", count=problems),
         first=first,
         area=f"{area['value']:.2f}",
         low=f"{area['low']:.2f}",
