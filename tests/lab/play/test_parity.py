@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from family import away
 
 import adamas
 from adamas.lab.example_rule import grams
 from adamas.lab.play.members import form_key, forms, member_source
 from adamas.rules import ROLL, Rule
+from family import away
 
 NODE = shutil.which("node")
 DRIVER = Path(__file__).with_name("driver.js")
@@ -51,6 +51,11 @@ def settings(rule: Rule, kind: str) -> dict[str, float]:
     return away(rule)
 
 
+def steps(rule: Rule, form: dict[str, object]) -> int:
+    """All for the default form; other forms share most of its lines."""
+    return STEPS if form == forms(rule)[0] else 200
+
+
 def run_engine(rule: Rule, form: dict[str, object], hyper: dict[str, float], sequence: list[float]) -> list[float]:
     optimizer = adamas.optimizer(rule)(**hyper, **form, backend="reference")
     p = np.array([1.5])
@@ -71,12 +76,17 @@ def largest_error(ours: list[float], theirs: list[float]) -> float:
 @pytest.mark.parametrize("name", RULES)
 def test_a_printed_rule_equals_the_engine(name: str) -> None:
     rule, sequence = RULES[name], gradients()
-    chosen = [(form, settings(rule, "away")) for form in forms(rule)]
+    all_forms = forms(rule)[:1] if rule.name.endswith("W") else forms(rule)  # a twin differs in its decay only
+    chosen = [(form, settings(rule, "away")) for form in all_forms]
     chosen.append((forms(rule)[0], settings(rule, "default")))
-    cases = [{"member": name, "form": form_key(f), "hyper": h, "gradients": sequence} for f, h in chosen]
+    cases = [
+        {"member": name, "form": form_key(form), "hyper": hyper, "gradients": sequence[: steps(rule, form)]}
+        for form, hyper in chosen
+    ]
     results = run_javascript(f"({{ {json.dumps(name)}: {member_source(rule)} }})", cases)
     for (form, hyper), states in zip(chosen, results, strict=True):
-        error = largest_error([s["p"] for s in states], run_engine(rule, form, hyper, sequence))
+        engine = run_engine(rule, form, hyper, sequence[: steps(rule, form)])
+        error = largest_error([s["p"] for s in states], engine)
         assert error <= TOLERANCE, f"{name} {form} {hyper}: {error:.2e}"
 
 

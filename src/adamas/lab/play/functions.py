@@ -16,7 +16,7 @@ WORDS: Mapping[str, str] = {
     **{f"{module}.{name}": text for module in ("np", "math") for name, text in _NUMPY.items()},
     "max": "Math.max({every})",
     "min": "Math.min({every})",
-    "float": "{0}",
+    "float": "({0})",
 }
 
 

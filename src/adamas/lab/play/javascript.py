@@ -37,8 +37,7 @@ _WORDS = {
     "sqrt": "Math.sqrt({0})",
     "abs": "Math.abs({0})",
     "exp": "Math.exp({0})",
-    "log": "({0} > 0 ? Math.log({0}) : -Infinity)",
-    "where": "({0} ? {1} : {2})",
+    "log": "(({0}) > 0 ? Math.log({0}) : -Infinity)",
 }
 _RESERVED_WORDS = (
     "arguments await break case catch class const continue debugger default delete do else enum eval export extends "
@@ -104,9 +103,11 @@ class Printer:
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
                 symbol, level = _COMPARISONS[type(op)]
                 return level, f"{self.text(left, level + 1)} {symbol} {self.text(right, level + 1)}"
+            case ast.Call(func=ast.Name(id="where"), args=[test, then, other]):
+                return 0, f"{self.text(test, 1)} ? {self.text(then, 1)} : {self.text(other, 1)}"
             case ast.Call(func=function, args=arguments, keywords=[]) if ast.unparse(function) in self.words:
                 template = self.words[ast.unparse(function)]
-                parts = [self.text(a, _UNARY) for a in arguments]
+                parts = [self.text(a) for a in arguments]
                 return _ATOM, template.format(*parts, every=", ".join(parts))
             case _:
                 raise PrintError(f"no JavaScript is known for `{ast.unparse(node)}`")

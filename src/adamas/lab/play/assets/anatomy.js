@@ -45,7 +45,7 @@ function correctedParts(run, { after, lines }, lrFactor) {
 function anatomyRow({ name, meaning, values }, colour) {
   const largest = Math.max(...values.map(Math.abs)) || 1;
   const row = htmlElement("div", { class: "anatomy-row", "data-testid": `anatomy-${name}` });
-  row.append(htmlElement("span", { class: "letter", title: meaning }, name), htmlElement("span", { class: "meaning" }, meaning));
+  row.append(htmlElement("span", { class: "letter" }, name, htmlElement("small", {}, meaning)));
   values.forEach((value, i) => {
     const share = (50 * Math.abs(value)) / largest;
     const bar = htmlElement("i", { style: `width:${share}%;${value < 0 ? "right:50%" : "left:50%"};background:${colour}` });

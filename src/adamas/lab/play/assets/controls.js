@@ -8,7 +8,7 @@ function option(value, text) {
 }
 
 function buildControls(state, change) {
-  fillSelect("surface", Object.values(LAB.landscapes).map((l) => [l.name, `${l.name}: ${l.formula}`]), (value) => change(surfaceChange(value)));
+  fillSelect("surface", Object.values(LAB.landscapes).map((l) => [l.name, l.name]), (value) => change(surfaceChange(value)));
   fillSelect("noise", NOISES.map((kind) => [kind, T(`noise.${kind}`)]), (value) => change({ noise: value }));
   fillSelect("schedule-kind", SCHEDULES.map((kind) => [kind, T(`schedule.${kind}`)]), (value) => change((s) => ({ schedule: { ...s.schedule, kind: value } })));
   fillSelect("target", landscapeOf(state).targets.map((t) => [String(t), shown(t)]), (value) => change({ target: Number(value) }));
@@ -42,10 +42,7 @@ function defaultPart() {
 function buildSliders(change) {
   const make = (id, key, low, high, get, set, whole = false) => {
     const hyper = plainNumber(id, low, high);
-    const axis = {
-      to: (value) => (POSITIONS * (value - low)) / (high - low),
-      from: (u) => (whole ? Math.round(low + (u * (high - low)) / POSITIONS) : Number((low + (u * (high - low)) / POSITIONS).toPrecision(3))),
-    };
+    const axis = linearAxis(low, high, whole);
     const pair = sliderPair({ hyper, label: T(key), testid: id, get, set, axis });
     byId(`${id}-place`).replaceChildren(pair.range, pair.number);
     sideSliders.push({ ...pair, key });

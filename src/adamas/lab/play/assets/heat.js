@@ -55,6 +55,17 @@ function heatPlace(runner) {
   return [nearest(HEAT_LR, Math.max(hyper.lr, 1e-9), byLog), second ? nearest(heatRows(runner), Math.min(hyper[second.name], 0.99999), byRest) : 0];
 }
 
+/** The cell that reaches the target soonest, or null. */
+function heatBest() {
+  let best = null;
+  heat.cells.forEach((cells, j) =>
+    cells?.forEach((steps, i) => {
+      if (steps !== null && (best === null || steps < best.steps)) best = { steps, i, j };
+    }),
+  );
+  return best;
+}
+
 function drawHeat({ state, names }) {
   const svg = byId("heat");
   const runner = state.runners[state.focus];
@@ -67,16 +78,15 @@ function drawHeat({ state, names }) {
   svg.setAttribute("height", height);
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren();
-  let best = null;
+  const best = heatBest();
   heat.cells.forEach((cells, j) =>
     cells?.forEach((steps, i) => {
-      const share = steps === null ? 0 : 1 - Math.log(steps) / Math.log(state.steps + 1);
+      const share = steps === null ? 0 : 1 - Math.log(steps / best.steps) / Math.log((state.steps + 1) / best.steps);
       const style = steps === null ? { class: "never" } : { fill: LAB.palette[0], "fill-opacity": (0.12 + 0.88 * share).toFixed(3) };
       const y = top + (rows.length - 1 - j) * tall;
       const cell = svgElement("rect", { x: left + i * wide, y, width: wide - 1, height: tall - 1, rx: 2, ...style, "data-cell": `${i},${j}` });
       cell.append(svgElement("title", {}, `lr ${HEAT_LR[i]}${rows[j] === null ? "" : `, ${heatSecond(runner).name} ${rows[j]}`}: ${steps ?? T("heat.never")}`));
       svg.append(cell);
-      if (steps !== null && (best === null || steps < best.steps)) best = { steps, i, j };
     }),
   );
   HEAT_LR.forEach((lr, i) => {

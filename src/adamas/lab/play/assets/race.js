@@ -58,12 +58,12 @@ function raceCaption(state, runs, names) {
 }
 
 function drawLoss({ state, runs }) {
-  const floor = 1e-16;
+  const floor = 1e-12; // lower values are drawn here: nothing is gained below it
   const lines = runs.map((run) => run.values.map((value, k) => [k, Math.max(value, floor)]));
   const log = runs.every((run) => run.values.every((value) => value >= 0));
   const begin = Math.max(...runs.map((run) => run.values[0]));
   const [low, high] = span(lines.flat().map((point) => Math.min(point[1], begin * 1e4)), log);
-  const view = plot(byId("loss"), 230, { x: [0, state.steps], y: [low, high], yLog: log, xLabel: T("axis.step"), yLabel: "f" });
+  const view = plot(byId("loss"), 290, { x: [0, state.steps], y: [low, high], yLog: log, xLabel: T("axis.step"), yLabel: "f" });
   const { sx, sy, layer, area } = view;
   if (state.target > low && state.target < high) {
     layer.append(svgElement("line", { class: "target", x1: area.x, x2: area.x + area.width, y1: sy(state.target), y2: sy(state.target) }));

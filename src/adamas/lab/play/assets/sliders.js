@@ -4,21 +4,27 @@ const POSITIONS = 400;
 
 /** Position on the slider (0 to POSITIONS) for a value, and back: by logarithm, by 1 - logarithm, or linear. */
 function axisFor(hyper) {
-  const linear = (low, high, whole = false) => ({
-    to: (value) => (POSITIONS * (value - low)) / (high - low),
-    from: (u) => (whole ? Math.round(low + (u / POSITIONS) * (high - low)) : tidy(low + (u / POSITIONS) * (high - low))),
-  });
   const logarithmic = (low, high, zero) => ({
     to: (value) => (value <= 0 ? 0 : POSITIONS * (Math.log(value / low) / Math.log(high / low))),
     from: (u) => (zero && u === 0 ? 0 : tidy(low * (high / low) ** (u / POSITIONS))),
   });
   if (hyper.name === "lr") return logarithmic(1e-5, 10, false);
-  if (hyper.name === "warmup") return linear(0, 200, true);
+  if (hyper.name === "warmup") return linearAxis(0, 200, true);
   if (hyper.high === 1 || (hyper.default >= 0.5 && hyper.default < 1)) {
     return { to: (value) => (-POSITIONS / 5) * Math.log10(1 - Math.min(value, 0.99999)), from: (u) => tidy(1 - 10 ** ((-5 * u) / POSITIONS)) };
   }
-  if (hyper.default >= 1) return linear(0, 4 * hyper.default);
+  if (hyper.default >= 1) return linearAxis(0, 4 * hyper.default);
   return logarithmic(Math.min(1e-6, hyper.default || 1e-6) * 1e-4, 10, true);
+}
+
+/** Evenly from low to high; whole numbers get a position each, so that one press of a key is one of them. */
+function linearAxis(low, high, whole = false) {
+  const positions = whole ? high - low : POSITIONS;
+  return {
+    positions,
+    to: (value) => (positions * (value - low)) / (high - low),
+    from: (u) => (whole ? low + u : tidy(low + (u / positions) * (high - low))),
+  };
 }
 
 /** Three digits of the value, or of its distance from 1 where that is small. */
@@ -30,7 +36,7 @@ function tidy(value) {
 /** Makes the pair; `get` reads the value, `set` takes a checked one. */
 function sliderPair({ hyper, label, testid, get, set, axis = axisFor(hyper) }) {
   const title = [label, hyper.range].filter(Boolean).join(" ");
-  const range = htmlElement("input", { type: "range", min: 0, max: POSITIONS, step: 1, "aria-label": label, title, "data-testid": testid });
+  const range = htmlElement("input", { type: "range", min: 0, max: axis.positions ?? POSITIONS, step: 1, "aria-label": label, title, "data-testid": testid });
   const number = htmlElement("input", { type: "text", inputmode: "decimal", size: 7, "aria-label": label, title, "data-testid": `${testid}-number` });
   const show = () => {
     const value = get();

@@ -24,7 +24,7 @@ function defaultState() {
     runners: [
       { member: "SGD", form: "", hyper: { lr: 0.95 }, correct: true },
       { member: "Momentum", form: "", hyper: { lr: 0.1 }, correct: true },
-      { member: "RMSprop", form: "centered=False", hyper: { lr: 0.3 }, correct: true },
+      { member: "RMSprop", form: "centered=False", hyper: { lr: 0.1 }, correct: true },
       { member: "Adam", form: "compat=paper", hyper: { lr: 0.3 }, correct: true },
     ].concat(LAB.guest ? [{ member: LAB.guest, form: "", hyper: {}, correct: true }] : []),
   };

@@ -1,0 +1,275 @@
+"""The page in headless Chromium: no request, no error, every control by mouse and keyboard, state in the address."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import opened
+
+import adamas
+from adamas.lab.example_rule import grams
+from adamas.lab.play.page import page as playground
+
+LIMIT = 200_000
+THREE = [{"member": "Adam"}, {"member": "RMSprop"}, {"member": "SGD"}]
+BASE = {"steps": 40, "at": 20, "focus": 2, "runners": THREE, "noise": "gaussian", "surface": "t0-bowl", "seed": 7}
+WHOLE = ("steps", "seed", "warmup", "batch")
+
+
+class Watched:
+    """A page, what it asked for and what it complained about."""
+
+    def __init__(self, page: Any, file: Path):
+        self.page, self.file = page, file
+        self.known: Any = None
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.visit("")
+
+    def visit(self, address: str) -> None:
+        self.page.goto("about:blank")
+        self.page.goto(self.file.as_uri() + address)
+        self.page.wait_for_function("window.__lab?.ready")
+
+    def state(self) -> Any:
+        return self.page.evaluate("__lab.state()")
+
+    def base(self) -> Any:
+        """One known state; the language and the look of the page stay."""
+        if self.known is None:
+            self.page.evaluate("state => { __lab.reset(); __lab.set(state); }", BASE)
+            self.known = self.state()
+        self.page.evaluate("state => __lab.set(state)", self.known)
+        return self.state()
+
+    def series(self, name: str) -> Any:
+        return self.page.evaluate("name => __lab.series(name)", name)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    file = tmp_path_factory.mktemp("play") / "playground.html"
+    file.write_text(playground(), encoding="utf-8")
+    with opened(offline=True) as page:
+        seen = Watched(page, file)
+        yield seen
+
+
+def controls(watched: Watched, css: str) -> list[str]:
+    found = watched.page.eval_on_selector_all(css, "all => all.map(e => e.dataset.testid)")
+    assert found, f"no control matches {css}"
+    assert all(found), f"a control of {css} has no data-testid"
+    return list(found)
+
+
+def at(watched: Watched, testid: str) -> Any:
+    return watched.page.locator(f'[data-testid="{testid}"]')
+
+
+def idle(testid: str) -> bool:
+    """Whether the base state is what this button sets."""
+    return testid == "focus-2"
+
+
+def test_it_asks_for_nothing_and_is_small(watched: Watched, record_property: Any) -> None:
+    watched.page.wait_for_timeout(300)
+    assert set(watched.requests) <= {watched.file.as_uri()}
+    assert watched.errors == []
+    assert watched.file.stat().st_size <= LIMIT
+    record_property("first_render_ms", watched.page.evaluate("__lab.firstRenderMs"))
+
+
+def test_buttons_work_by_mouse_and_keyboard(watched: Watched) -> None:
+    watched.base()
+    for testid in controls(watched, "button"):
+        for way in ("mouse", "keyboard"):
+            before = watched.base()
+            if way == "mouse":
+                at(watched, testid).click()
+            else:
+                at(watched, testid).focus()
+                watched.page.keyboard.press("Enter")
+            watched.page.wait_for_timeout(60 if testid == "play" else 0)
+            assert (watched.state() != before) is not idle(testid), f"{testid} by {way}"
+    assert watched.errors == []
+
+
+def test_sliders_work_by_mouse_and_keyboard(watched: Watched) -> None:
+    watched.base()
+    for testid in controls(watched, "input[type=range]"):
+        before = watched.base()
+        box = at(watched, testid).bounding_box()
+        assert box is not None
+        share = at(watched, testid).evaluate("e => (e.value - e.min) / (e.max - e.min)")
+        away = 0.2 if share > 0.5 else 0.8
+        at(watched, testid).click(position={"x": away * box["width"], "y": box["height"] / 2})
+        assert watched.state() != before, f"{testid} by mouse"
+        before = watched.state()
+        at(watched, testid).focus()
+        for _ in range(4):
+            watched.page.keyboard.press("ArrowRight")
+        assert watched.state() != before, f"{testid} by keyboard"
+    assert watched.errors == []
+
+
+def test_fields_take_exact_numbers_and_refuse_others(watched: Watched) -> None:
+    watched.base()
+    for testid in controls(watched, "input[type=text]"):
+        before = watched.base()
+        text = "50" if testid.removesuffix("-number") in WHOLE else "0.25"
+        at(watched, testid).fill(text)
+        watched.page.keyboard.press("Enter")
+        assert watched.state() != before, testid
+        after = watched.state()
+        at(watched, testid).fill("-1")
+        watched.page.keyboard.press("Enter")
+        assert watched.state() == after, f"{testid} took -1"
+        assert at(watched, testid).get_attribute("aria-invalid") == "true"
+    assert watched.errors == []
+
+
+def test_lists_and_boxes_work_by_mouse_and_keyboard(watched: Watched) -> None:
+    watched.base()
+    for testid in controls(watched, "select"):
+        before = watched.base()
+        values = at(watched, testid).evaluate("e => [...e.options].map(o => o.value)")
+        other = next(v for v in values if v != at(watched, testid).input_value())
+        at(watched, testid).select_option(other)
+        assert watched.state() != before, f"{testid} by choice"
+        before = watched.base()
+        at(watched, testid).focus()
+        down = values[-1] != at(watched, testid).input_value()
+        watched.page.keyboard.press("ArrowDown" if down else "ArrowUp")
+        assert watched.state() != before, f"{testid} by keyboard"
+    for testid in controls(watched, "input[type=checkbox]"):
+        watched.base()
+        at(watched, testid).click()
+        assert watched.state()["runners"][0]["correct"] is False
+        watched.page.keyboard.press("Space")
+        assert watched.state()["runners"][0]["correct"] is True
+
+
+@pytest.mark.parametrize("picture", ["race", "heat"])
+def test_pictures_work_by_mouse_and_keyboard(watched: Watched, picture: str) -> None:
+    watched.base()
+    watched.page.evaluate("__lab.set({ focus: 0 })")
+    watched.page.wait_for_selector("[data-cell='3,3']")
+    place = at(watched, picture)
+    before = watched.state()
+    place.click(position={"x": 200, "y": 90})
+    clicked = watched.state()
+    assert clicked != before
+    place.focus()
+    watched.page.keyboard.press("ArrowLeft")
+    watched.page.keyboard.press("ArrowDown")
+    assert watched.state() != clicked
+    if picture == "race":
+        moved, start = watched.state()["start"], clicked["start"]
+        assert moved[0] < start[0]
+        assert moved[1] < start[1]
+
+
+def test_the_state_lives_in_the_address(watched: Watched) -> None:
+    watched.base()
+    watched.page.evaluate("__lab.set({ lang: 'zh', theme: 'dark', schedule: { kind: 'cosine', warmup: 5 } })")
+    state, address = watched.state(), watched.page.evaluate("location.hash")
+    watched.visit(address)
+    assert watched.state() == state
+    assert watched.page.evaluate("document.documentElement.lang") == "zh-CN"
+    watched.visit("#%7Bnonsense")
+    assert watched.state()["runners"][3]["member"] == "Adam"
+    watched.visit(
+        "#" + json.dumps({"steps": 1e9, "surface": "nowhere", "runners": [{"member": "Adam", "hyper": {"beta1": 2}}]})
+    )
+    state = watched.state()
+    assert (state["steps"], state["surface"], state["runners"][0]["hyper"]) == (2000, "t0-bowl", {})
+    assert watched.errors == []
+
+
+def test_the_tutorials_trajectory(watched: Watched) -> None:
+    runner = {"member": "Adam", "form": "compat=folded", "hyper": {"lr": 0.3, "eps": 1e-7}}
+    state = {"surface": "t0-bowl", "start": [-7, 2], "steps": 30, "noise": "none", "runners": [runner]}
+    watched.page.evaluate("state => { __lab.reset(); __lab.set(state); }", state)
+    run = watched.series("Adam")
+    np.testing.assert_allclose(run["x"][-1], 0.13600685239498186, rtol=1e-12)
+    np.testing.assert_allclose(run["y"][-1], 0.31824537553721943, rtol=1e-12)
+    np.testing.assert_allclose(run["f"][-1], 0.10220501224574535, rtol=1e-12)
+
+
+def test_a_schedule_acts_as_the_engines(watched: Watched) -> None:
+    steps, warm = 60, 10
+    schedule = {"kind": "cosine", "warmup": warm, "end": 0.1}
+    state = {"surface": "t0-bowl", "start": [-7, 2], "steps": steps, "noise": "none", "schedule": schedule}
+    runner = {"member": "NAdam", "hyper": {"lr": 0.3}}
+    watched.page.evaluate("state => { __lab.reset(); __lab.set(state); }", {**state, "runners": [runner]})
+    main = adamas.schedules.cosine(1.0, steps=steps - warm, end=0.1)
+    factor = adamas.schedules.warmup(main, steps=warm, skip_start=True)
+    optimizer = adamas.NAdam(lr=lambda step: 0.3 * factor(step), backend="reference")
+    z = np.array([-7.0, 2.0])
+    for _ in range(steps):
+        optimizer.step(z, np.array([z[0] / 10, 2 * z[1]]))
+    run = watched.series("NAdam")
+    np.testing.assert_allclose([run["x"][-1], run["y"][-1]], z, rtol=1e-11)
+
+
+def test_presets_show_what_they_claim(watched: Watched) -> None:
+    def show(preset: str) -> None:
+        at(watched, f"preset-{preset}").click()
+        watched.page.wait_for_timeout(100)
+
+    show("amsgrad")
+    assert watched.series("Adam")["x"][-1] > 0.9
+    assert watched.series("AMSGrad")["x"][-1] < -0.9
+    show("uncorrected")
+    one, two = watched.series("Adam 1"), watched.series("Adam 2")
+    assert one["x"][0] - one["x"][1] == pytest.approx(0.1, rel=1e-6)
+    assert two["x"][0] - two["x"][1] == pytest.approx(0.1 * 0.1 / 0.001**0.5, rel=1e-5)
+    show("toolarge")
+    assert watched.series("SGD 1")["f"][-1] < 0.1
+    assert watched.series("SGD 2")["f"][-1] > 1e6
+    assert watched.series("Adam")["f"][-1] < 1e-3
+    show("plateau")
+    assert watched.series("Momentum")["f"][-1] > 0.99
+    assert watched.series("Adam")["f"][-1] < 1e-6
+    show("saddle")
+    first = {
+        name: next(k for k, f in enumerate(watched.series(name)["f"]) if f < 0.5)
+        for name in ("Adam 1", "Adam 2", "SGD")
+    }
+    assert first["Adam 1"] < first["Adam 2"] < first["SGD"]
+    show("cliff")
+    assert watched.series("SGD")["broke"] == 2
+    assert watched.series("Adam")["broke"] is None
+    show("decay")
+    hovering = watched.series("Adam")["f"][-1]
+    at(watched, "schedule-kind").select_option("cosine")
+    watched.page.wait_for_timeout(100)
+    assert watched.series("Adam")["f"][-1] < hovering / 3
+    show("adagrad")
+    rates = watched.series("Adagrad")["rateY"]
+    assert all(later <= earlier * (1 + 1e-9) for earlier, later in itertools.pairwise(rates))
+    assert watched.errors == []
+
+
+def test_reduced_motion_jumps_to_the_end(watched: Watched, tmp_path: Path) -> None:
+    file = tmp_path / "playground.html"
+    file.write_text(playground("zh", grams), encoding="utf-8")
+    page = watched.page.context.browser.new_context(reduced_motion="reduce").new_page()
+    seen = Watched(page, file)
+    assert seen.state()["runners"][-1]["member"] == "grams"
+    assert page.title().startswith("adamas 演练场")
+    page.evaluate("__lab.set({ at: 3 })")
+    at(seen, "play").click()
+    page.wait_for_timeout(50)
+    assert seen.state()["at"] == seen.state()["steps"]
+    assert seen.errors == []
+    page.context.close()
