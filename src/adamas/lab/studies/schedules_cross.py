@@ -57,7 +57,8 @@ def run() -> Outcome:
     order = {place: _ranked(losses, at) for place, at in (("half-way", HALF), ("end", END))}
     finding = (
         f"{len(found)} of {len(losses) * (len(losses) - 1) // 2} pairs change places; half-way "
-        f"{order['half-way'][0]} leads, at the end {order['end'][0]}. At the common rate {RATES[0]:g} {len(untuned)} pairs do."
+        f"{order['half-way'][0]} leads, at the end {order['end'][0]}. "
+        f"At the common rate {RATES[0]:g} {len(untuned)} pairs do."
     )
 
     def draw(figure: Figure) -> None:

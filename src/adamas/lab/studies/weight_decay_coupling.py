@@ -59,11 +59,10 @@ def run() -> Outcome:
 
     factors = {decay: shrink(decay) for decay in DECAYS}
     exact = max(abs(f - (1 - 0.01 * 0.1)) for f in factors["decoupled"])
-
-    def ends(decay: str, lr: float, weight_decay: float) -> float:
-        return float(np.mean([valid_loss(decay, lr, weight_decay, seed) for seed in SEEDS]))
-
-    loss = {decay: np.array([[ends(decay, lr, wd) for wd in grid] for lr in RATES]) for decay, grid in DECAYS.items()}
+    loss = {
+        decay: np.mean([[[valid_loss(decay, lr, wd, s) for wd in grid] for lr in RATES] for s in SEEDS], axis=0)
+        for decay, grid in DECAYS.items()
+    }
     chosen = {decay: DECAYS[decay][table.argmin(axis=1)] for decay, table in loss.items()}
     rank = {
         decay: float(spearmanr(RATES, places).statistic) if np.ptp(places) else 0.0 for decay, places in chosen.items()
@@ -72,8 +71,8 @@ def run() -> Outcome:
     passed = free and abs(rank["independent"]) <= 0.3 and abs(rank["coupled"]) >= 0.7
     finding = (
         f"Rank correlation of learning rate and best weight decay: {rank['coupled']:.2f} for L2, "
-        f"{rank['independent']:.2f} for decay independent of lr, {rank['decoupled']:.2f} for decay times lr (AdamW "
-        f"in torch). Best validation loss {loss['coupled'].min():.3f}, {loss['independent'].min():.3f}, "
+        f"{rank['independent']:.2f} for decay independent of lr, {rank['decoupled']:.2f} for decay times lr (torch's "
+        f"AdamW). Best validation loss {loss['coupled'].min():.3f}, {loss['independent'].min():.3f}, "
         f"{loss['decoupled'].min():.3f}. Without gradient L2 shrinks 1 to {factors['coupled'][0]:.3f} and 100 to "
         f"{100 * factors['coupled'][1]:.2f}."
     )
