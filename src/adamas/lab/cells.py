@@ -45,6 +45,11 @@ def measured_table(summary: dict[str, Any], name: str, column: str, text: Texts 
     return header, rows
 
 
+def filled_columns(problem: dict[str, Any]) -> list[str]:
+    """Columns of a problem in which something ran."""
+    return [column for column, cells in problem["columns"].items() if cells]
+
+
 def facts_table(summary: dict[str, Any], text: Texts = ENGLISH) -> Grid:
     """Header and rows of what every optimizer is and costs."""
     problems = summary["problems"]

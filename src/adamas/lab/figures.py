@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import filled_columns
 from .figures_curves import profile_figure, tuning_figure
 from .i18n import ENGLISH, Texts
 from .records import Run
@@ -49,7 +50,7 @@ def _problem_figures(
         from .surfaces import SURFACES
 
         if name in SURFACES:
-            figures["paths"] = race_paths(name, runs, look, list(problem["columns"]), text)
+            figures["paths"] = race_paths(name, runs, look, filled_columns(problem), text)
     return figures
 
 
@@ -63,7 +64,7 @@ def _panels(rows: int, height: float, columns: Sequence[str], text: Texts) -> tu
 def _losses(runs: Sequence[Run], problem: dict[str, Any], look: Look, text: Texts) -> Any:
     metrics = ("valid",) if problem["surface"] else ("train", "valid")
     with style(text.lang):
-        columns = list(problem["columns"])
+        columns = filled_columns(problem)
         figure, axes = _panels(len(metrics), 2.0 + 2.3 * len(metrics), columns, text)
         figure.suptitle(text("title.loss", title=problem["title"], seeds=problem["seeds"]))
         for row, metric in zip(axes, metrics, strict=True):
@@ -74,8 +75,8 @@ def _losses(runs: Sequence[Run], problem: dict[str, Any], look: Look, text: Text
             row[0].set_ylim(top=ceiling(problem["start_loss"]))  # after both panels: it ends autoscaling
             plain_log(row[0].yaxis)
             row[0].set_ylabel(loss_axis(problem, metric, text))
-        if problem["surface"]:
-            axes[0][0].set_ylim(bottom=problem.get("floor", 0.0))
+        if problem.get("floor"):
+            axes[0][0].set_ylim(bottom=problem["floor"])
         for axis in axes[-1]:
             axis.set_xlabel(text("axis.step"))
         legend(figure, axes[0][0], len(look))
@@ -125,9 +126,10 @@ def quartiles(runs: Sequence[Run], metric: str) -> tuple[list[int], Floats, Floa
 
 def _ecdf(problem: dict[str, Any], look: Look, text: Texts) -> Any:
     with style(text.lang):
-        figure, axes = _panels(1, 3.6, list(problem["columns"]), text)
+        figure, axes = _panels(1, 3.6, filled_columns(problem), text)
         figure.suptitle(text("title.ecdf", title=problem["title"]))
-        for axis, found in zip(axes[0], problem["ecdf"].values(), strict=True):
+        for axis, column in zip(axes[0], filled_columns(problem), strict=True):
+            found = problem["ecdf"][column]
             for label, how in look.items():
                 if label in found:
                     axis.step(*stairs(found[label], problem["steps"]), where="post", label=label, **how)
@@ -180,7 +182,7 @@ def _sensitivity(problem: dict[str, Any], look: Look, text: Texts) -> Any:
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_ylim(top=top * 1.3)
-        if problem["surface"]:
+        if bottom:
             axis.set_ylim(bottom=bottom / 2)
         plain_log(axis.xaxis)
         plain_log(axis.yaxis)
@@ -192,7 +194,7 @@ def _sensitivity(problem: dict[str, Any], look: Look, text: Texts) -> Any:
 
 def _against(problem: dict[str, Any], look: Look, reference: str, text: Texts) -> Any:
     others = [label for label in look if label != reference]
-    columns = list(problem["columns"])
+    columns = filled_columns(problem)
     with style(text.lang):
         figure, axes = canvas(9.2, 1.5 + 0.3 * len(others), 1, len(columns), sharex=True, sharey=True)
         loss = loss_axis(problem, "valid", text)

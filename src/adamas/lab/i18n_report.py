@@ -165,7 +165,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "axis.profile": ("steps / fewest steps of anybody", "步数 / 所有优化器中最少的步数"),
     "axis.profile_share": ("share of targets within that ratio", "在该比值以内的目标的比例"),
     "legend.optimum": ("optimum", "最小值点"),
-    "legend.start": ("start", "起点"),
     "caption.loss": (
         "Median over the seeds; the band holds the middle half of them.",
         "各随机种子的中位数；色带包含中间一半。",
@@ -208,7 +207,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # page
     "page.title": ("Race: {names}", "比赛：{names}"),
-    "page.more": ("{first} and {count} more problems", "{first} 等共 {total} 个问题"),
+    "page.more": ("{total} problems, {first} first", "{first} 等共 {total} 个问题"),
     "page.about": ("{created} · adamas {version} · {cpu}", "{created} · adamas {version} · {cpu}"),
     "page.unknown": ("unknown", "未知"),
     "page.skip": ("To the verdict", "跳到结论"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import filled_columns
 from .figures import belongs, ceiling, loss_axis, quartiles, stairs
 from .figures_curves import profile_corners, shown_curve
 from .i18n import Texts
@@ -87,7 +88,7 @@ def problem_charts(
 def _losses(
     name: str, problem: dict[str, Any], runs: Sequence[Run], metric: str, look: Look, points: int, text: Texts
 ) -> dict[str, Any]:
-    columns = list(problem["columns"])
+    columns = filled_columns(problem)
     title = text("title.loss", title=problem["title"], seeds=problem["seeds"])
     panels = Panels(f"{name}-{metric}", title, [text.column(c) for c in columns])
     top = ceiling(problem["start_loss"])
@@ -128,7 +129,7 @@ def _band(label: str, look: Look, x: list[int], low: Any, high: Any) -> dict[str
 
 
 def _ecdf(name: str, problem: dict[str, Any], look: Look, text: Texts) -> dict[str, Any]:
-    columns = list(problem["columns"])
+    columns = filled_columns(problem)
     panels = Panels(f"{name}-ecdf", text("title.ecdf", title=problem["title"]), [text.column(c) for c in columns])
     for place, column in enumerate(columns):
         for label in look:
@@ -198,7 +199,7 @@ def _tuning(name: str, problem: dict[str, Any], look: Look, text: Texts) -> dict
 
 
 def _against(name: str, problem: dict[str, Any], look: Look, reference: str, text: Texts) -> dict[str, Any]:
-    columns = list(problem["columns"])
+    columns = filled_columns(problem)
     others = [label for label in look if label != reference]
     loss = loss_axis(problem, "valid", text)
     title = text("title.against", title=problem["title"], loss=loss, reference=reference)

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .cells import Grid, comparison_table, measured_table, search_table
+from .cells import Grid, comparison_table, filled_columns, measured_table, search_table
 from .i18n import Texts
 from .profiles import SEED_RESAMPLES
 from .records import Run
@@ -85,7 +85,7 @@ def _problem(
     name: str, runs: Sequence[Run], summary: dict[str, Any], look: dict[str, dict[str, Any]], text: Texts
 ) -> dict[str, Any]:
     problem = summary["problems"][name]
-    columns = [column for column in reversed(problem["columns"]) if problem["columns"][column]]
+    columns = filled_columns(problem)[::-1]
     title = problem["title"]
     return {
         "name": name,
@@ -117,7 +117,7 @@ def _capital(words: str) -> str:
 def _title(names: list[str], text: Texts) -> str:
     shown = text.join(names)
     if len(names) > 4:
-        shown = text("page.more", first=names[0], count=len(names) - 1, total=len(names))
+        shown = text("page.more", first=names[0], total=len(names))
     return text("page.title", names=shown)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import filled_columns
 from .figures import belongs
 from .i18n import Texts
 from .records import Run
@@ -23,7 +24,7 @@ def paths_chart(name: str, problem: dict[str, Any], runs: Sequence[Run], look: L
     The contours are those of our surface of that name, or `contour` (x, y, z) in the facts of the problem:
     that is how another program gives its own.
     """
-    columns = list(problem["columns"])
+    columns = filled_columns(problem)
     panels = Panels(f"{name}-paths", text("title.paths", title=problem["title"]), [text.column(c) for c in columns])
     window, contour, optimum = _background(name, problem)
     x_axis: dict[str, Any] = {"title": "x"}

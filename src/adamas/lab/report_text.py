@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .cells import Grid, comparison_table, measured_table
+from .cells import Grid, comparison_table, filled_columns, measured_table
 from .i18n import Texts
 from .latex import escape, latex_table
 
@@ -32,10 +32,9 @@ def _parts(summary: dict[str, Any], text: Texts) -> Iterator[tuple[str, Grid, li
     yield text("page.comparison"), comparison_table(summary, text), []
     for name, problem in summary["problems"].items():
         lines = problem["verdict"]
-        for column in reversed(problem["columns"]):
-            if problem["columns"][column]:
-                yield f"{name}, {text.column(column)}", measured_table(summary, name, column, text), lines
-                lines = []
+        for column in reversed(filled_columns(problem)):
+            yield f"{name}, {text.column(column)}", measured_table(summary, name, column, text), lines
+            lines = []
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -193,10 +193,12 @@ def _comparisons(
     groups: dict[str, list[Run]], reference: str, targets: Sequence[float], floor: float
 ) -> dict[str, dict[str, Any]]:
     """Every optimizer against the reference, by metric; the p values of all of them are adjusted together."""
+    if reference not in groups:
+        return {}
     seeds = {label: {run.heading.seed: run for run in group} for label, group in groups.items()}
     common = sorted(set.intersection(*(set(runs) for runs in seeds.values())))  # a killed race has ragged ends
     others = [label for label in groups if label != reference]
-    if not common or not others or reference not in groups:
+    if not common or not others:
         return {}
     paired = {label: [runs[seed] for seed in common] for label, runs in seeds.items()}
 
