@@ -247,7 +247,7 @@ def test_presets_show_what_they_claim(watched: Watched) -> None:
     }
     assert first["Adam 1"] < first["Adam 2"] < first["SGD"]
     show("cliff")
-    assert watched.series("SGD")["broke"] == 2
+    assert watched.series("SGD")["broke"] <= 5  # the first steps
     assert watched.series("Adam")["broke"] is None
     show("decay")
     hovering = watched.series("Adam")["f"][-1]
