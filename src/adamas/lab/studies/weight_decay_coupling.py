@@ -64,9 +64,7 @@ def run() -> Outcome:
         for decay, grid in DECAYS.items()
     }
     chosen = {decay: DECAYS[decay][table.argmin(axis=1)] for decay, table in loss.items()}
-    rank = {
-        decay: float(spearmanr(RATES, places).statistic) if np.ptp(places) else 0.0 for decay, places in chosen.items()
-    }
+    rank = {decay: float(spearmanr(RATES, at).statistic) if np.ptp(at) else 0.0 for decay, at in chosen.items()}
     free = exact <= 1e-15 and abs(factors["coupled"][0] - factors["coupled"][1]) > 1e-3
     passed = free and abs(rank["independent"]) <= 0.3 and abs(rank["coupled"]) >= 0.7
     finding = (
