@@ -167,14 +167,13 @@ def test_a_trial_left_by_a_dead_worker_is_run_by_another(done: Path, tmp_path: P
 def test_two_workers_on_one_database_share_the_trials_and_give_one_table(done: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     workers = [start(*words(tmp_path / name, "--storage", url)) for name in ("a", "b")]
-    for worker in workers:
-        _, errors = worker.communicate(timeout=120)
-        assert worker.returncode == 0, errors.decode()
+    errors = [worker.communicate(timeout=120)[1].decode() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], errors
     assert table(tmp_path / "a") == table(tmp_path / "b") == table(done)
     assert 18 <= complete(tmp_path / "shared.db") <= 18 + 4  # the last trials of each study may be run by both
 
 
-@pytest.mark.parametrize("jobs", [2, 3])
+@pytest.mark.parametrize("jobs", [2])
 def test_processes_do_not_change_the_table(done: Path, tmp_path: Path, jobs: int) -> None:
     sweep("t0-bowl", out=tmp_path / "jobs", jobs=jobs, **FIXED)
     assert table(tmp_path / "jobs") == table(done)

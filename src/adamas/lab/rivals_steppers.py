@@ -142,6 +142,13 @@ def import_keras() -> Any:
     return keras
 
 
+def _numpy(variable: Any) -> NDArray[Any]:
+    """The present value of a Keras variable."""
+    value = variable.value
+    # keras.ops.convert_to_numpy takes a way through torch tensors that NumPy 2 warns of
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
 class KerasStepper(RivalStepper):
     """Keras: variables beside the arrays, copied in and out."""
 
@@ -164,11 +171,10 @@ class KerasStepper(RivalStepper):
         slopes = [keras.ops.convert_to_tensor(g) for g in grads.values()]
         self._optimizer.apply(slopes, self._variables)
         for variable, p in zip(self._variables, params.values(), strict=True):
-            p[...] = keras.ops.convert_to_numpy(variable)
+            p[...] = _numpy(variable)
 
     def state_dict(self) -> dict[str, Any]:
         if self._optimizer is None:
             return {}
-        ops = import_keras().ops
-        arrays = {variable.path: ops.convert_to_numpy(variable) for variable in self._optimizer.variables}
+        arrays = {variable.path: _numpy(variable) for variable in self._optimizer.variables}
         return {path: array.item() if array.ndim == 0 else array for path, array in arrays.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from .errors import InputError
 from .runfolder import finite
@@ -26,6 +29,8 @@ from .trial import Trial
 
 SAMPLERS = (*POINTS, "tpe")
 SECONDS_FOR_A_LOCK = 60
+OPENINGS = 6
+SECONDS_BETWEEN_OPENINGS = 0.3
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
@@ -37,20 +42,23 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress is told by us
     # workers write at the same moment: SQLite then waits for the other instead of failing
     connect = {"timeout": SECONDS_FOR_A_LOCK} if url.startswith("sqlite") else {}
-    try:
-        return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect})
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"--storage {hide_password(url)}: cannot be opened ({reason}); give a URL of SQLAlchemy, "
-            "e.g. sqlite:///sweep.db"
-        ) from error
+    for left in reversed(range(OPENINGS)):
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect})
+        except Exception as error:
+            if isinstance(error, DBAPIError) and left:  # another worker may just be making the tables
+                time.sleep(SECONDS_BETWEEN_OPENINGS)
+                continue
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"--storage {hide_password(url)}: cannot be opened ({reason}); give a URL of SQLAlchemy, "
+                "e.g. sqlite:///sweep.db"
+            ) from error
+    raise AssertionError("unreachable")
 
 
 def hide_password(url: str) -> str:
     """The URL as it may be written down."""
-    from sqlalchemy.engine import make_url
-
     try:
         return make_url(url).render_as_string(hide_password=True)
     except Exception:
