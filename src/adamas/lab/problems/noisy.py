@@ -132,7 +132,7 @@ def noisy() -> list[Problem]:
     """All of them."""
     return [
         white_noise(deviation=1.0),
-        heavy_noise(degrees=1.5),
+        heavy_noise(degrees=2),
         beale_noisy(deviation=1.0),
         SparseRows(),
     ]

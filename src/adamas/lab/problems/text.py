@@ -99,10 +99,11 @@ class Bigram(Problem):
 
     def gradients(self, seed: int, steps: int) -> Gradient:
         rng = np.random.default_rng([seed, 1])
-        flat = self._joint.ravel()
+        borders = np.cumsum(self._joint.ravel())[:-1]
 
         def gradient(params: Params, step: int) -> Params:
-            seen = (rng.multinomial(self.batch, flat) / self.batch).reshape(SYMBOLS, SYMBOLS)
+            drawn = np.searchsorted(borders, rng.random(self.batch), side="right")
+            seen = np.bincount(drawn, minlength=SYMBOLS**2).reshape(SYMBOLS, SYMBOLS) / self.batch
             return {"scores": np.exp(self._log_chances(params)) * seen.sum(axis=1, keepdims=True) - seen}
 
         return gradient
@@ -214,7 +215,7 @@ class CharacterNetwork(Problem):
     tags = ("data", "text", "network", "noisy")
     source = SOURCE
     targets = (2.9, 2.6, 2.4, 2.2, 2.1)
-    best_known = 1.9
+    best_known = 2.0
     steps = 600
     evaluate_every = 30
     context = 4
