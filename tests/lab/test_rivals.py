@@ -16,7 +16,7 @@ from adamas.lab.errors import InputError
 from adamas.lab.problems import get_problem
 from adamas.lab.rivals import LIBRARIES, Rival, get_rival
 from adamas.lab.roster import describe, get_entrant, get_entrants
-from adamas.lab.sweep import sweep
+from adamas.lab.sweep_contest import sweep
 from adamas.lab.trial import run_trial
 
 HERE = [name for name, library in LIBRARIES.items() if importlib.util.find_spec(library.package)]

@@ -25,7 +25,7 @@ from adamas.lab.problems import get_problem
 from adamas.lab.records import read_runs
 from adamas.lab.selection import judge
 from adamas.lab.statistics import median
-from adamas.lab.sweep import sweep
+from adamas.lab.sweep_contest import sweep
 from adamas.lab.sweep_space import Axis, draw, parse_space, random_point, sobol_point
 
 PYTHON = [sys.executable, "-c", "from adamas.lab.cli import main; main()"]

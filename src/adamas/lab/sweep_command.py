@@ -20,7 +20,7 @@ from .options import (
     seed_option,
 )
 from .roster import DEFAULT_OPTIMIZERS
-from .sweep import sweep as run_sweep
+from .sweep_contest import sweep as run_sweep
 from .sweep_search import SAMPLERS
 from .sweep_settings import DEFAULT_TRIALS
 from .sweep_space import DEFAULT_SPACE
