@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .batched import steps_grid
     from .contest import Race, compare
     from .errors import InputError, LabError
     from .fit_result import FitResult
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .studies._run import StudyResult
     from .studies._run import run_study as study
     from .surfaces import SURFACES
+    from .sweep_contest import Sweep, sweep
 
 _WHERE = {
     "FitResult": ("fit_result", "FitResult"),
@@ -26,11 +28,27 @@ _WHERE = {
     "Race": ("contest", "Race"),
     "compare": ("contest", "compare"),
     "StudyResult": ("studies._run", "StudyResult"),
+    "Sweep": ("sweep_contest", "Sweep"),
     "fit": ("regression", "fit"),
+    "steps_grid": ("batched", "steps_grid"),
     "study": ("studies._run", "run_study"),
+    "sweep": ("sweep_contest", "sweep"),
 }
 
-__all__ = ["SURFACES", "FitResult", "InputError", "LabError", "Race", "StudyResult", "compare", "fit", "study"]
+__all__ = [
+    "SURFACES",
+    "FitResult",
+    "InputError",
+    "LabError",
+    "Race",
+    "StudyResult",
+    "Sweep",
+    "compare",
+    "fit",
+    "steps_grid",
+    "study",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:
