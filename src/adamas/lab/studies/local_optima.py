@@ -79,7 +79,9 @@ def run() -> Outcome:
             log="x",
             marker="o",
         )
-        axis.set_ylim(0, 1)
+        axis.axhline(0.5, color="#228833", linestyle=":")
+        axis.text(RATES[0], 0.51, "criterion: more than half")
+        axis.set_ylim(0, 0.6)
 
     finding = (
         f"The saddle is left after {saddle['Adam']['0.01']} (lr 0.01) and {saddle['Adam']['0.1']} (0.1) steps, by "

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import digits
 from ..statistics import bootstrap_median, median
+from ..style import COLOURS
 from ._declare import Outcome, study
 from ._drawing import curves
 from ._multitask import COMBINATIONS, Trunk, train
@@ -72,8 +73,8 @@ def run() -> Outcome:
         middle = np.median(angles, axis=0)
         curves(left, {"sum": (range(STEPS), middle)}, title="Angle of the two gradients", x="step", y="cosine, median")
         left.axhline(0, color="#ee6677", linestyle=":")
-        for name, values in accuracy.items():
-            right.plot(*(100 * np.array(values)).T, marker="o", linestyle="none", label=name)
+        for (name, values), colour, marker in zip(accuracy.items(), COLOURS, "osD^", strict=False):
+            right.plot(*(100 * np.array(values)).T, marker=marker, color=colour, linestyle="none", label=name)
         right.set(title="Test accuracy, one dot per seed", xlabel="digit (%)", ylabel="odd or even (%)")
         right.legend(loc="best")
 

@@ -63,7 +63,7 @@ def chosen(name: str, part: str) -> float:
 )
 def run() -> Outcome:
     """Both tuned for the training loss, where over-fitting has its way, and for the validation loss."""
-    kept: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    kept: dict[str, dict[str, Any]] = {}
     numbers: dict[str, Any] = {}
     for part in ("train", "valid"):
         rates = {name: chosen(name, part) for name in RATES}

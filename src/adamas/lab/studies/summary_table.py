@@ -59,6 +59,6 @@ def run() -> Outcome:
         f"Median steps to the target, {table}. Decades of good rates on average: "
         + ", ".join(f"{m} {w:.2f}" for m, w in mean_width.items())
         + f". Adam is not among the fastest on: {', '.join(slower) or 'none'}. (RMSprop's 4 steps on the bowl come at "
-        "lr 10: its first step, uncorrected, overshoots by 100 in each direction, and the root of v is then the curvature.)"
+        "lr 10: its first step, uncorrected, overshoots by 100 in each direction; the root of v is then the curvature.)"
     )
     return Outcome(numbers, not slower and stable, finding.replace("inf", "never"), draw)

@@ -67,6 +67,7 @@ def run() -> Outcome:
             reference="Algorithm 1, any factor",
             log="y",
         )
+        right.set_ylim(1e-4, 1e4)  # f times 100 goes on to 1e52
 
     finding = (
         f"The printed path leaves Adam's by up to {distance:.2f}. Its first step is {first_stride(printed[1.0]):.2g} "

@@ -72,10 +72,19 @@ def run() -> Outcome:
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
         shown = {"Adam": adam.trajectory, "only the powers": printed["only the powers"].trajectory}
-        paths(left, BOWL, shown, title="The two that stay finite", reference="Adam")
+        paths(left, BOWL, shown, title="Algorithm 1 and the powers alone", reference="Adam")
         values = {"Adam": adam, **printed}
         lines = {name: (range(len(r.losses)), r.losses) for name, r in values.items()}
-        curves(right, lines, title="NaN ends a line", x="step", y="x²/20 + y²", reference="Adam", log="y", marker=".")
+        curves(
+            right,
+            lines,
+            title="The two without squares end in NaN at once",
+            x="step",
+            y="x²/20 + y²",
+            reference="Adam",
+            log="y",
+            marker=".",
+        )
 
     finding = (
         f"As printed the parameters are finite for {finite['as printed']} steps: v takes the sign of the gradient and "
