@@ -148,3 +148,28 @@ def test_cautious_is_faster_but_no_easier_to_tune_on_rosenbrock() -> None:
     assert found.numbers["rates_that_reach_the_target_rosenbrock"] == {"Adam": 7, "cautious Adam": 6}
     assert not found.passed
     assert len(axes_of("cautious")) == 2
+
+
+@pytest.mark.slow
+def test_warmup_and_radam() -> None:
+    found = outcome("warmup-radam")
+    first = found.numbers["first_rectified_step"]
+    limit = 2 / (1 - 0.999) - 1
+
+    def rho(t: int) -> float:
+        return limit - 2 * t * 0.999**t / (1 - 0.999**t)
+
+    assert rho(first - 1) <= 5 < rho(first)
+    assert found.numbers["factor_at_first_100_1000_5000"][1:] == pytest.approx([0.215, 0.645, 0.983], abs=6e-4)
+    assert not found.passed
+    assert len(axes_of("warmup-radam")) == 2
+
+
+@pytest.mark.slow
+def test_equal_betas_are_near_the_best_pair() -> None:
+    found = outcome("equal-betas")
+    table = np.array(found.numbers["loss_by_beta1_then_beta2"])
+    assert found.numbers["equal_over_best"] == pytest.approx(found.numbers["best_loss_of_equal_betas"] / table.min())
+    assert 1 <= found.numbers["equal_over_best"] <= 1.1
+    assert found.passed
+    assert len(axes_of("equal-betas")) == 1
