@@ -35,7 +35,7 @@ def _train(model: Any, make: Make, loss_of: Callable[[int], torch.Tensor], steps
     for step in range(steps):
         loss = loss_of(step)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(loss.item())
     return losses
@@ -128,8 +128,9 @@ def ratings(make: Make, steps: int = 800, batch: int = 512, rank: int = 4) -> Ap
     train = 9 * count // 10
     torch.manual_seed(0)
     mean = float(stars[:train].mean())
-    vectors = nn.ModuleList([nn.Embedding(users, rank), nn.Embedding(items, rank)])
-    for table in vectors:
+    tables = nn.Embedding(users, rank), nn.Embedding(items, rank)
+    vectors = nn.ModuleList(tables)
+    for table in tables:
         nn.init.normal_(table.weight, std=0.3)
 
     def miss(rows: Any) -> Any:

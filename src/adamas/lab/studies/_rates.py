@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import adamas
 
-from ..statistics import quantile, steps_to_target
+from ..statistics import steps_to_target
 from ..surfaces import Surface
-
-PLAIN = {"SGD": {}, "Momentum": {}, "RMSprop": {}, "Adam": {}}
 
 
 def grid(low: float, high: float, per_decade: int = 3) -> list[float]:
@@ -50,9 +48,3 @@ def surface_steps(
 def finite(value: float) -> float | None:
     """The number for JSON: None for infinity and NaN."""
     return value if math.isfinite(value) else None
-
-
-def middle(values: Sequence[float], make: Callable[[float], Any] = float) -> Any:
-    """Median in which infinity sorts last, as plain number or None."""
-    found = quantile(values, 0.5)
-    return make(found) if math.isfinite(found) else None

@@ -30,7 +30,7 @@ def run() -> Outcome:
     worst = {m: [max(by[p][i] for p in STEPS) for i in range(len(RATES))] for m, by in short.items()}
     common = {m: min(range(len(RATES)), key=lambda i: worst[m][i]) for m in MEMBERS}
     default = {p: 1 - short["Adam"][p][DEFAULT] for p in STEPS}
-    numbers = {
+    numbers: dict[str, Any] = {
         "share_of_the_best_fall_at_0.001": default,
         "best_common_rate": {m: RATES[common[m]] for m in MEMBERS},
         "worst_share_at_the_common_rate": {m: 1 - worst[m][common[m]] for m in MEMBERS},

@@ -54,7 +54,7 @@ def run() -> Outcome:
     gain = {name: lower[name] - lower["sum"] for name in COMBINATIONS if name != "sum"}
     intervals = {name: bootstrap_median(g) for name, g in gain.items()}
     angles = np.array(cosines["sum"])
-    numbers = {
+    numbers: dict[str, Any] = {
         "test_accuracy": {
             name: dict(zip(TASKS, np.median(a, axis=0).tolist(), strict=True)) for name, a in accuracy.items()
         },

@@ -46,7 +46,7 @@ def run() -> Outcome:
     worst = {name: end.max(axis=1) for name, end in ends.items()}
     gain = {name: worst[name] - worst["sum"] for name in COMBINATIONS if name != "sum"}
     intervals = {name: bootstrap_median(g) for name, g in gain.items()}
-    numbers = {
+    numbers: dict[str, Any] = {
         "final_losses": {
             name: dict(zip(TASKS, np.median(end, axis=0).tolist(), strict=True)) for name, end in ends.items()
         },
