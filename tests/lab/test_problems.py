@@ -8,7 +8,8 @@ import pytest
 from adamas.lab import digits
 from adamas.lab.errors import InputError
 from adamas.lab.networks import DenseNetwork
-from adamas.lab.problems import DigitsProblem, _batches, get_problem, registry
+from adamas.lab.problems import DigitsProblem, get_problem, registry
+from adamas.lab.problems.base import batches
 from adamas.lab.surfaces import SURFACES, get_surface
 
 
@@ -55,15 +56,18 @@ def test_network_refuses_sizes() -> None:
 @pytest.mark.parametrize("name", SURFACES)
 def test_surface_gradient_optimum_start_and_window(name: str) -> None:
     surface = get_surface(name)
-    for point in (surface.start, (0.3, -0.7), surface.optimum):
+    points = [surface.start, (0.3, -0.7)]
+    if name != "ackley":  # a tip
+        points.append(surface.optimum)
+    for point in points:
         z = np.array(point)
         numeric = [
             (surface.value(z + step) - surface.value(z - step)) / 2e-6
             for step in (np.array([1e-6, 0]), np.array([0, 1e-6]))
         ]
         np.testing.assert_allclose(surface.gradient(z), numeric, rtol=1e-6, atol=1e-6)
-    assert surface.value(np.array(surface.optimum)) == 0
-    assert not surface.gradient(np.array(surface.optimum)).any()
+    assert abs(surface.value(np.array(surface.optimum))) <= 1e-14
+    assert np.abs(surface.gradient(np.array(surface.optimum))).max() <= 1e-14
     assert surface.value(np.array(surface.start)) > surface.targets[0]
     for place in (surface.start, surface.optimum):
         assert all(low < c < high for c, (low, high) in zip(place, surface.window, strict=True))
@@ -93,20 +97,22 @@ def test_split_is_fixed_disjoint_and_stratified() -> None:
 
 
 def test_batches_are_whole_epochs_with_the_smaller_last_one() -> None:
-    batches = _batches(1077, 64, seed=5, steps=40)
-    assert len(batches) == 40
-    assert [len(rows) for rows in batches[:17]] == [64] * 16 + [53]
-    for epoch in (batches[:17], batches[17:34]):
+    found = batches(1077, 64, seed=5, steps=40)
+    assert len(found) == 40
+    assert [len(rows) for rows in found[:17]] == [64] * 16 + [53]
+    for epoch in (found[:17], found[17:34]):
         assert sorted(np.concatenate(epoch).tolist()) == list(range(1077))
-    assert batches[0].tolist() != batches[17].tolist()
-    again = _batches.__wrapped__(1077, 64, 5, 40)
-    assert all((a == b).all() for a, b in zip(batches, again, strict=True))
-    assert batches[0].tolist() != _batches(1077, 64, seed=6, steps=40)[0].tolist()
+    assert found[0].tolist() != found[17].tolist()
+    again = batches.__wrapped__(1077, 64, 5, 40)
+    assert all((a == b).all() for a, b in zip(found, again, strict=True))
+    assert found[0].tolist() != batches(1077, 64, seed=6, steps=40)[0].tolist()
 
 
-@pytest.mark.parametrize("name", registry())
+@pytest.mark.parametrize("name", [n for n, p in registry().items() if not p.needs])
 def test_a_seed_fixes_start_and_gradients(name: str) -> None:
-    problem = get_problem(name)
+    problem = registry()[name]
+    if problem.missing():
+        pytest.skip(f"needs {problem.missing()}")
     first, again, other = problem.start(7), problem.start(7), problem.start(8)
     assert all((first[k] == again[k]).all() for k in first)
     assert any((first[k] != other[k]).any() for k in first)
