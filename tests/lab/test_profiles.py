@@ -156,6 +156,7 @@ def test_falling_constant_and_rounding_curves_have_no_spikes() -> None:
 
 def test_a_jump_that_lasts_counts_once_and_infinity_counts() -> None:
     assert find_spikes([1.0] * 20 + [5.0] * 4 + [1.0] * 30) == [20]
+    assert find_spikes([1.0] * 20 + [5.0, 6.0, 7.0] + [1.0] * 30) == [20]  # still rising: the same spike
     assert find_spikes([1.0] * 20 + [math.nan]) == [20]
     assert find_spikes([1.0] * 10 + [5.0]) == []  # fewer values before it than the window
 
