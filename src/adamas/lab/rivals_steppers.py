@@ -89,14 +89,12 @@ class TorchStepper(RivalStepper):
 def _wide() -> AbstractContextManager[Any]:
     """JAX keeps float64 inside."""
     import jax
+    import jax.experimental
 
-    if hasattr(jax, "enable_x64"):
-        context: AbstractContextManager[Any] = jax.enable_x64(True)
-        return context
-    from jax import experimental
-
-    older: AbstractContextManager[Any] = experimental.enable_x64()
-    return older
+    # newer versions keep it at the top
+    name, place = "enable_x64", jax if hasattr(jax, "enable_x64") else jax.experimental
+    context: AbstractContextManager[Any] = getattr(place, name)(True)
+    return context
 
 
 class OptaxStepper(RivalStepper):
