@@ -15,7 +15,11 @@ COMMANDS = {
     "compare": ("compare_command", "compare", "Race optimizers, at defaults and tuned, with statistics."),
     "sweep": ("sweep_command", "sweep", "Search hyper-parameters with Optuna: resumable, any number of workers."),
     "study": ("study_command", "study", "Put claims about Adam to the test: PASS or FAIL, with numbers and a figure."),
-    "problems": ("problems_command", "problems", "What optimizers are raced on; --check tests the problems themselves."),
+    "problems": (
+        "problems_command",
+        "problems",
+        "What optimizers are raced on; --check tests the problems themselves.",
+    ),
     "report": ("report_command", "report", "Write the report of a run folder again, in English or Chinese."),
     "play": ("play_command", "play", "An offline page on which Adam can be understood by hand."),
     "fit": ("fit_command", "fit_command", "Linear or logistic regression on a CSV file."),

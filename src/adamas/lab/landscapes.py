@@ -109,7 +109,8 @@ def plateau(sharpness: float) -> tuple[Value, Slope]:
     def gradient(z: Array) -> Array:
         # sech² has the two small factors of the logistic function in one, without cancellation
         u = np.minimum(np.abs(sharpness * (z[0] ** 2 + z[1] ** 2 - 1)) / 2, 350.0)
-        return 2 * sharpness / (4 * np.cosh(u) ** 2) * z
+        slope: Array = 2 * sharpness / (4 * np.cosh(u) ** 2) * z
+        return slope
 
     return value, gradient
 

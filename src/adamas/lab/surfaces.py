@@ -50,7 +50,8 @@ class Surface:
         """Largest shift of the start by a seed, per coordinate."""
         if self.spread is not None:
             return np.asarray(self.spread)
-        return START_SPREAD * np.ptp(np.asarray(self.window), axis=1)
+        spread: Array = START_SPREAD * np.ptp(np.asarray(self.window), axis=1)
+        return spread
 
 
 SMALL = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .base import Gradient, Losses, Params, Problem
 
-Vector = NDArray[np.float64]
+Vector = NDArray[np.floating[Any]]
 Noise = Callable[[np.random.Generator, Vector], Vector]
 """(generator, exact gradient) -> gradient as the optimizer sees it, right on average."""
 

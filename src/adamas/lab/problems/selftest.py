@@ -172,7 +172,7 @@ def _losses(problem: Problem, expected: Expected, rate: float, seed: int) -> tup
 
 def _points(problem: Problem) -> Iterator[tuple[str, Params]]:
     """Where gradients are checked, in float64."""
-    start = {name: value.astype(np.float64) for name, value in problem.start(0).items()}
+    start: Params = {name: value.astype(np.float64) for name, value in problem.start(0).items()}
     rng = np.random.default_rng(10)
     yield "at the start", start
     yield (

@@ -40,7 +40,7 @@ def solve(x: Floats, y: Floats, optimizer: Any, steps: int) -> Floats:
     bias = np.zeros(1)
     for _ in range(steps):
         optimizer.step(weight, model.gradient({"weight": weight, "bias": bias})["weight"])
-    return weight[:, 0]
+    return weight[:, 0].astype(np.float64)
 
 
 @study(
