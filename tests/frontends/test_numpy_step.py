@@ -369,7 +369,7 @@ def test_numbers_change_without_recompilation(tmp_path: Path, monkeypatch: pytes
     """lr, betas, schedules, another optimizer of the same form: one kernel, one file."""
     monkeypatch.setattr(cache, "folder", lambda: tmp_path)
     p, g = np.ones(50), np.ones(50)
-    opt = adamas.Adam(lr=0.125, eps=0.03125, clip_norm=3.0)
+    opt = adamas.Adam(lr=0.125, eps=0.03125, clip_norm=3.0, grad_scale=0.25)
     opt.step(p, g)
     files = sorted(f.name for f in tmp_path.rglob("*"))
     kernel = opt._engine.plan.segments[0].kernels["run"]

@@ -7,7 +7,7 @@ import struct
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -47,6 +47,15 @@ class Around:
     def clips(self) -> bool:
         """Whether gradient elements are limited."""
         return self.clip_value is not None
+
+    @cached_property
+    def scales(self) -> bool:
+        """Whether gradients are scaled; plans that were made for the other case do not serve."""
+        return self.grad_scale != 1
+
+    def narrowed(self, form: Form) -> Shape:
+        """A form's structure without the factors that are 1 for this `Around`."""
+        return replace(form.shape, scales=self.scales or form.maximize, limits=self.norms)
 
     @cached_property
     def numbers(self) -> tuple[float, float]:

@@ -49,7 +49,7 @@ class ReferencePlan:
             dtype = row.format.compute_dtype
             bound = bind(prepared, primitives(dtype))
             with np.errstate(all="ignore"):
-                g = bound(row.g.astype(dtype), scale, clip_value, clips)
+                g = bound(row.g.astype(dtype), scale, clip_value, clips, True)
             out.append(sum_of_squares(g))
         return out
 

@@ -51,7 +51,7 @@ FORMATS = {
 }
 
 
-PAGE, LINE, LARGE = 4096, 64, 32_768
+PAGE, LINE, LARGE, HUGE = 4096, 64, 32_768, 4_194_304
 
 
 def state_like(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> NDArray[Any]:
@@ -59,7 +59,7 @@ def state_like(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> NDArray[Any
 
     A large one begins on a cache line a quarter page (times place + 1) after p's place in its page: processors take
     a load for one that depends on a store just before when their addresses agree in the last 12 bits; in cache this
-    cost a third of the speed.
+    cost a third of the speed. A huge one, which no cache holds, begins at p's place: pages then end together.
 
     Args:
         p: dense parameter.
@@ -69,7 +69,7 @@ def state_like(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> NDArray[Any
     if p.size * dtype.itemsize < LARGE:
         return np.empty_like(p, dtype=dtype, subok=False)
     memory = np.empty(p.size * dtype.itemsize + PAGE, np.uint8)
-    start = (_wanted(p, place) - memory.ctypes.data) % PAGE
+    start = (_wanted(p, dtype, place) - memory.ctypes.data) % PAGE
     strides = tuple(s // p.itemsize * dtype.itemsize for s in p.strides)
     return np.ndarray(p.shape, dtype, memory, start, strides)
 
@@ -78,11 +78,12 @@ def is_placed(a: NDArray[Any], p: NDArray[Any], dtype: np.dtype[Any], place: int
     """Whether a slot lies as `state_like` would lay it."""
     if a.dtype != dtype or any(x * p.itemsize != y * dtype.itemsize for x, y in zip(a.strides, p.strides, strict=True)):
         return False
-    return a.nbytes < LARGE or (a.ctypes.data - _wanted(p, place)) % PAGE == 0
+    return a.nbytes < LARGE or (a.ctypes.data - _wanted(p, dtype, place)) % PAGE == 0
 
 
-def _wanted(p: NDArray[Any], place: int) -> int:
-    return int((p.ctypes.data + (place + 1) * PAGE // 4) // LINE * LINE)
+def _wanted(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> int:
+    quarters = place + 1 if p.size * dtype.itemsize < HUGE else 0
+    return int((p.ctypes.data + quarters * PAGE // 4) // LINE * LINE)
 
 
 def format_of(dtype: np.dtype[Any]) -> Format | None:

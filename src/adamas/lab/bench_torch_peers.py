@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Settings = Mapping[str, Any]
 SAMPLE = 4096  # elements of a parameter that are looked at
-BATCHES = 8  # different batches of a training loop
+BATCHES = 256  # different batches of a training loop: too many to be learnt by heart, which ends in denormal gradients
 LIMIT = 1.0  # of the norm, where gradients are clipped
 
 

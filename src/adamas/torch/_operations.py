@@ -105,7 +105,7 @@ class OperationsPlan:
         for member in self.members:
             g = member.grad.detach()
             g = torch.view_as_real(g.resolve_conj()) if g.is_complex() else g
-            g = bind(prepared, WORDS)(g.double(), scale, clip_value, clips)
+            g = bind(prepared, WORDS)(g.double(), scale, clip_value, clips, True)
             out.append(Sum.of(float(g.square().sum())))
         return out
 

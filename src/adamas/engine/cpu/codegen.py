@@ -66,7 +66,7 @@ def step_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> Gen
     return _generated(text, program, [outputs[s.name] for s in resolved.scalar_slots])
 
 
-def survey_module(clips: bool, format_name: str) -> Generated:
+def survey_module(clips: bool, scales: bool, format_name: str) -> Generated:
     """The pass over gradients before a step: largest magnitude and exact sum of squares (see `survey.py`)."""
     program = Program(("g",), ("grad_scale", "clip_value"))
     arguments = {
@@ -74,6 +74,7 @@ def survey_module(clips: bool, format_name: str) -> Generated:
         "grad_scale": scalar("grad_scale"),
         "clip_value": scalar("clip_value"),
         "clips": clips,
+        "scales": scales,
     }
     (g,) = append(program, prepared, arguments)
     storage = FORMATS[format_name]

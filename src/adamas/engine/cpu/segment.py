@@ -35,9 +35,9 @@ def kernels(resolved: Resolved, shape: Shape, formats: tuple[str, ...]) -> tuple
 
 
 @cache
-def survey_kernel(clips: bool, format_name: str) -> tuple[Kernel, Generated]:
+def survey_kernel(clips: bool, scales: bool, format_name: str) -> tuple[Kernel, Generated]:
     """The compiled survey."""
-    generated = survey_module(clips, format_name)
+    generated = survey_module(clips, scales, format_name)
     return Kernel(load_module("survey", generated.source)), generated
 
 
@@ -67,7 +67,8 @@ class Segment:
         self.engine, self.form, self.places = engine, form, places
         self.rows, self.groups = [rows[k] for k in places], [groups[k] for k in places]
         self.format, self.g_format = formats[:2]
-        self.kernels, self.generated = kernels(form.resolved, form.shape, tuple(f.name for f in formats))
+        shape = engine.around.narrowed(form)
+        self.kernels, self.generated = kernels(form.resolved, shape, tuple(f.name for f in formats))
         self.slots = [s.name for s in form.resolved.slots]
         words = 3 + len(self.slots) + len(ROW_SCALARS)
         traffic = formats[0].itemsize + sum(f.itemsize for f in formats) + sum(f.itemsize for f in formats[2:])
@@ -110,7 +111,7 @@ class Segment:
 
     def sums(self, per_row: bool, clips: bool) -> list[Sum]:
         """Sums of squares, after clipping by value or before it, for each row or for all rows together."""
-        kernel, generated = survey_kernel(clips, self.g_format.name)
+        kernel, generated = survey_kernel(clips, self.engine.around.scales, self.g_format.name)
         if clips not in self.survey_lists:
             sizes = [r.p.size for r in self.rows]
             work = WorkList(
