@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterable
 
@@ -24,6 +25,25 @@ def needed_characters() -> set[str]:
 @functools.lru_cache(maxsize=1)
 def chinese_font() -> str | None:
     """Family name of an installed font that holds every character needed; None without one."""
+    found = _suitable()
+    if found is None and _register_new():
+        found = _suitable()
+    return found
+
+
+def _register_new() -> bool:
+    """Tell matplotlib of fonts that were installed after it made its list, which it keeps on disk."""
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    known = {entry.fname for entry in fontManager.ttflist}
+    new = [file for file in findSystemFonts() if file not in known]
+    for file in new:
+        with contextlib.suppress(OSError, RuntimeError):  # not every file is a font that it can read
+            fontManager.addfont(file)
+    return bool(new)
+
+
+def _suitable() -> str | None:
     from matplotlib.font_manager import fontManager
 
     installed: dict[str, str] = {}

@@ -99,7 +99,7 @@ def run() -> Outcome:
     finding = (
         f"On the rarest quarter SGD's error is {ratio:.2f} times Adam's (95 % interval {low:.2f} to {high:.2f}): "
         + ", ".join(f"{name} {value:.3f}" for name, value in rare_error.items())
-        + f". Excess loss: Adam {total['Adam']:.3f}, SGD {total['SGD']:.3f}. It holds only while they are rare: a first "
-        "design, 100 features in 1000 steps, met each hundreds of times and gave a ratio of 1.01."
+        + f". Excess loss: Adam {total['Adam']:.3f}, SGD {total['SGD']:.3f}. It holds only while they are rare: a "
+        "first design, 100 features in 1000 steps, met each hundreds of times and gave a ratio of 1.01."
     )
     return Outcome(numbers, ratio >= 2 and low > 1, finding, draw)
