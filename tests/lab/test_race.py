@@ -184,13 +184,13 @@ def test_a_rule_that_raises_ends_the_race_and_keeps_its_records(
 
     evaluate = type(problem).evaluate
     monkeypatch.setattr(type(problem), "evaluate", broken)
-    text = r"Adam on t0-bowl failed \(lr 0.001, seed 1000001\): RuntimeError: planted; what was measured before is in"
+    text = r"Adam on t0-bowl failed \(lr 0.1, seed 1000001\): RuntimeError: planted; what was measured before is in"
     with pytest.raises(LabError, match=text):
         compare("t0-bowl", optimizers=["adam"], steps=30, seeds=5, lr_grid=[0.1], out=tmp_path / "r", quiet=True)
     manifest = json.loads((tmp_path / "r" / "manifest.json").read_text())
     assert manifest["status"] == "failed"
     assert "planted" in manifest["error"]
-    assert [run.heading.trial for run in read_runs(tmp_path / "r")] == [0, 1]
+    assert [run.heading.trial for run in read_runs(tmp_path / "r")] == [0, 1, 0]  # 31 evaluations each
 
 
 @pytest.mark.parametrize(
