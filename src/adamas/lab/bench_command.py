@@ -53,7 +53,8 @@ def bench(
 
     rows = benchmark.run(Job(suite, "", rule_path or "", quick, repeats), only, tell)
     if as_json:
-        print_json({"machine": adamas.info(), "suite": suite, "quick": quick, "repeats": repeats, "rows": rows})
+        machine = {k: v for k, v in adamas.info().items() if k != "cache_folder"}  # a path of this machine
+        print_json({"machine": machine, "suite": suite, "quick": quick, "repeats": repeats, "rows": rows})
     else:
         print_table("", ("race", "elements", "ours", "us", "peer", "us", "ratio", "quartiles", "bar", "met"),
                     [_cells(row) for row in rows], left=(0, 2, 4))  # fmt: skip
