@@ -125,6 +125,8 @@ def test_every_place_of_a_formula(form: str) -> None:
     """The whole list. A place that is added or lost is a decision, and is written down here."""
     found = set()
     for path in sorted(PACKAGE.rglob("*.py")):
+        if "studies" in path.parts:
+            continue  # misprints, which are no member's formula, and closed forms that a run is compared with
         tree = ast.parse(path.read_text(encoding="utf-8"))
         found |= {f"{path.relative_to(PACKAGE).as_posix()}: {name}" for name in places(tree, form)}
     assert found == EVERYWHERE[form]

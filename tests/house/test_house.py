@@ -97,13 +97,15 @@ def test_only_rules_state_update_formulas() -> None:
         for kind, pattern in patterns.items():
             if re.search(pattern, text):
                 found[kind].add(str(path.relative_to(PACKAGE)))
-    outside = {kind: {p for p in places if not p.startswith("rules/")} for kind, places in found.items()}
+    # studies hold misprints, which are no member's formula, and closed forms that a run is compared with
+    allowed = ("rules/", "lab/studies/")
+    outside = {kind: {p for p in places if not p.startswith(allowed)} for kind, places in found.items()}
     assert outside == {"average": set(), "bias": set(), "root": set()}
     # Adam's formula: three terms, called by adam.py, which computes nothing itself
     assert {"rules/_terms.py"} <= found["average"] & found["bias"] & found["root"]
     assert not any("rules/adam.py" in places for places in found.values())
     own = {"rules/nadam.py", "rules/adan.py", "rules/radam.py", "rules/adamax.py", "rules/amsgrad.py"}
-    assert found["bias"] - {"rules/_terms.py"} <= own
+    assert {p for p in found["bias"] if p.startswith("rules/")} - {"rules/_terms.py"} <= own
 
 
 def test_a_second_statement_is_seen(tmp_path: Path) -> None:

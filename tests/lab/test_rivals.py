@@ -21,6 +21,7 @@ from adamas.lab.trial import run_trial
 
 HERE = [name for name, library in LIBRARIES.items() if importlib.util.find_spec(library.package)]
 STEPS = 50
+pytestmark = pytest.mark.rivals  # JAX starts threads: a process that has it cannot be forked as other tests do
 RATE = 0.05
 
 

@@ -197,7 +197,7 @@ def test_refused_with_file_line_and_remedy(text: str, message: str, tmp_path: Pa
     with pytest.raises(RuleError, match=f"(?s){message}") as caught:
         load(tmp_path, text)
     told = str(caught.value)
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.py")
     lines = path.read_text().splitlines()
     line = next(k for k, content in enumerate(lines, 1) if "# <-" in content)
     found = re.match(rf"{re.escape(str(path))}, line (\d+), in rule 'mine': ", told)
