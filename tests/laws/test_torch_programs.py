@@ -84,6 +84,7 @@ FAULTS: dict[str, tuple[Any, str, Any, str]] = {
         r"p\d: ",
     ),
     "settings never change": (_members.Reading, "same", lambda self: True, ""),
+    "settings at a glance": (_members.Glance, "holds", lambda self, groups: True, ""),
     "gradients never overlap": (engine_plan.Spans, "meets", lambda self, low, high: False, r"p\d: \w+ is"),
     "gradients lie as parameters": (engine_plan, "same_layout", lambda a, b: True, r"p\d: \w+ is"),
     "counts are not written": (_look.NativeLook, "commit", lambda self, groups: None, r"p\d: step \d+.0, expected"),
@@ -94,6 +95,7 @@ FAULTS: dict[str, tuple[Any, str, Any, str]] = {
         lambda tensors: None,
         r"p\d: _version \d+ -> \d+",
     ),
+    "versions, in machine code": (_look.NativeLook, "touch", lambda self: None, r"p\d: _version \d+ -> \d+"),
     "a byte beyond": (engine_plan.Row, "scatter", _beyond, r"\d+ wrong bytes"),
 }
 

@@ -15,7 +15,7 @@ from ..engine.plan import Row, Spans, lay_out, overlaps, repeats
 from ..engine.survey import Sum
 from ._keeper import Keeper, history, note
 from ._look import Look, Watch, make_look
-from ._members import Member, Reading, members_of
+from ._members import Glance, Member, Reading, members_of
 from ._operations import OperationsPlan
 from ._slots import State
 from ._sparse import touched_rows
@@ -65,10 +65,10 @@ class Driver:
         self.engine = Engine(around, self.keeper)
         self.engine.workers = TEAM
         self.readings: list[Reading] = []
+        self.glance: Glance | None = None
         self.plan: CpuPlan | None = None
         self.look: Look | None = None
         self.cohorts: list[list[Reading]] = []
-        self.parameters: list[torch.Tensor] = []
         self.exact: dict[int, int] = {}
         self.state, self.seen = State(), -1
 
@@ -87,7 +87,7 @@ class Driver:
                 if done:
                     assert self.look is not None
                     self.look.commit(engine.groups)
-                    torch.autograd.graph.increment_version(self.parameters)
+                    self.look.touch()
                 return done
             self.plan = self.look = None
             state = self.optimizer.tracked_state()
@@ -105,17 +105,19 @@ class Driver:
         state, groups = self.optimizer.state, self.optimizer.param_groups
         if state is not self.state or self.state.flag.changes != self.seen or len(groups) != len(self.readings):
             return False
-        for reading, group in zip(self.readings, groups, strict=True):
-            if reading.group is not group or not reading.same():
-                return False
-        for readings in self.cohorts:
-            if any(r.numbers != readings[0].numbers for r in readings):
-                return False
+        if self.glance is None or not self.glance.holds(groups):
+            for reading, group in zip(self.readings, groups, strict=True):
+                if reading.group is not group or not reading.same():
+                    return False
+            for readings in self.cohorts:
+                if any(r.numbers != readings[0].numbers for r in readings):
+                    return False
+            self.glance = Glance(self.readings)
         return self.look is not None and self.look.holds()
 
     def _anew(self, state: State, traced: bool) -> bool:
         """Read everything again, and step."""
-        optimizer = self.optimizer
+        optimizer, self.glance = self.optimizer, None
         groups = optimizer.param_groups
         known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [
@@ -201,7 +203,6 @@ class Driver:
         self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, _spans(members))
         if self.look is not None:
             self.plan = plan
-            self.parameters = [m.parameter for m in members]
             for row in rows:
                 row.release()
             for member in members:

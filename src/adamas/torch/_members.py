@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import is_, itemgetter
 from typing import Any
 
@@ -29,7 +30,9 @@ class Reading:
         self.host, self.group, self.label = host, group, label
         self.parameters: list[torch.Tensor] = group["params"]
         self.keys = tuple(key for key in group if key not in UNREAD)
-        self.getter: Callable[[Mapping[str, Any]], Any] = itemgetter(*self.keys) if self.keys else lambda _: ()
+        self.getter: Callable[[Mapping[str, Any]], tuple[Any, ...]] = (
+            itemgetter("params", *self.keys) if self.keys else lambda group: (group["params"],)
+        )
         self.seen: Any = None
         self.form: Form
         self.read()
@@ -75,6 +78,26 @@ class Reading:
     def at(self, step: int) -> tuple[float, ...]:
         """All values in the order of declaration."""
         return self.numbers
+
+
+class Glance:
+    """All groups at once, which may be many: whether they hold the very objects that were read."""
+
+    def __init__(self, readings: Sequence[Reading]):
+        self.groups = [r.group for r in readings]
+        self.getters = [r.getter for r in readings]
+        self.seen = [*chain.from_iterable(r.seen for r in readings)]
+        self.fixed = all(r.fixed for r in readings)
+
+    def holds(self, groups: Sequence[dict[str, Any]]) -> bool:
+        """Look at as many groups; False does not say that anything differs."""
+        if not self.fixed or not all(map(is_, groups, self.groups)):
+            return False
+        try:
+            now = [getter(group) for getter, group in zip(self.getters, groups, strict=True)]
+        except KeyError:
+            return False
+        return all(map(is_, chain.from_iterable(now), self.seen))
 
 
 Settings = Constants | Reading

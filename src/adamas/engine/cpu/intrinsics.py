@@ -188,6 +188,33 @@ def fetch_add(typingctx: Any, address: Any, value: Any) -> Any:
 
 
 @intrinsic
+def fetch_add32(typingctx: Any, address: Any, value: Any) -> Any:
+    """Atomically add to a 32-bit integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        half = ir.IntType(32)
+        builder.atomic_rmw("add", builder.inttoptr(args[0], half.as_pointer()), builder.trunc(args[1], half), "seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, address: Any) -> Any:
+    """Have a cache line brought from memory; any address will do."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        read, keep, data = number(0), number(3), number(1)
+        builder.call(function, [builder.inttoptr(args[0], byte), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@intrinsic
 def load_acquire(typingctx: Any, address: Any) -> Any:
     """Atomic load."""
 
