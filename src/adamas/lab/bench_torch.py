@@ -39,7 +39,7 @@ def cases(quick: bool) -> list[Case]:
     return [
         _training("train-30k", "MLP of 31 k, batch 64", MLP_30K, 64, 5 * few, 50),
         _training("train-500k", "MLP of 507 k, batch 128", MLP_500K, 128, 3 * few, 4 if quick else 30),
-        _training("train-25m", "MLP of 25 M, batch 64", large, 64, few, 2 if quick else 15),
+        _training("train-25m", "MLP of 25 M, batch 64", large, 64, 2 * few, 2 if quick else 15),
         _steps("step-vit", "ViT-tiny shapes", vit_tiny(), 1.0, None, 3 * few, 15),
         _steps("step-gpt2", "GPT-2 124M shapes", gpt2, 1.0, None, few, 4),
         _steps("step-1000", "1000 tensors of 64", many, 20.0, None, 3 * few, 20),
