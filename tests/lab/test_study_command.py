@@ -154,3 +154,41 @@ def test_python_names_and_cases() -> None:
     assert adamas.lab.study("Holds").verdict == "PASS"
     with pytest.raises(adamas.lab.InputError, match="unknown study 'nosuch'"):
         adamas.lab.study("nosuch")
+
+
+def _threads() -> Outcome:
+    """The threads that every BLAS library has while a study runs; SciPy's is loaded by what the study needs."""
+    from threadpoolctl import threadpool_info
+
+    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return Outcome({"threads": found}, True, "Counted.", _draw)
+
+
+def test_studies_run_on_one_blas_thread_whatever_the_caller_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    monkeypatch.setattr(_run, "names", lambda: ["threads"])
+    monkeypatch.setattr(_run, "get_study", lambda name: _made(name, _threads, needs=("scipy.sparse.linalg",)))
+    with threadpool_limits(2):
+        assert set(_run.run_study("threads").numbers["threads"]) == {1}
+        after = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert set(after) == {2}
+
+
+@pytest.mark.parametrize("name", ["bias-correction-on-a-bowl", "marginal-value", "rotation", "low-precision"])
+def test_two_runs_give_the_same_numbers(name: str) -> None:
+    from threadpoolctl import threadpool_limits
+
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(adamas.lab.study(name))
+    assert found[0].numbers == found[1].numbers
+    assert (found[0].verdict, found[0].finding) == (found[1].verdict, found[1].finding)
+
+
+def test_a_study_that_lacks_a_submodule_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_run, "names", lambda: ["lacks"])
+    monkeypatch.setattr(_run, "get_study", lambda name: _made(name, _crash, needs=("no_such.part", "json.decoder")))
+    found = _run.run_study("lacks")
+    assert (found.verdict, found.finding) == ("SKIPPED", "needs no_such, not installed")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import adamas
+from adamas.rules import corrected
 
 
 class WatchedAdam:
@@ -34,8 +35,8 @@ class WatchedAdam:
         """Update in place."""
         self._ahead.step({name: np.zeros_like(p) for name, p in params.items()}, grads)
         state = self._ahead.state_dict()["state"]
-        share = 1 - self._ahead.beta2**self._ahead.t  # of v that gradients have filled
-        ratios = [np.mean(np.square(g) / (state[name]["v"] / share + 1e-16)) for name, g in grads.items()]
+        root_scale = corrected(self._ahead.t, 1.0, self._ahead.beta1, self._ahead.beta2, "paper")[1]
+        ratios = [np.mean(np.square(g) / (state[name]["v"] * root_scale**2 + 1e-16)) for name, g in grads.items()]
         self.rms.append(float(np.sqrt(max(ratios))))
         if self._capped:
             self._adam.lr = self._lr / max(1.0, self.rms[-1])

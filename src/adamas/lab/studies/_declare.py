@@ -41,7 +41,7 @@ class Study:
         source: who says it.
         criterion: what must hold for PASS, with its numbers.
         run: does the experiment; takes nothing, the same numbers every time.
-        needs: modules without which it is skipped.
+        needs: modules without which it is skipped; a submodule, such as "scipy.sparse.linalg", where its libraries count.
     """
 
     name: str
@@ -52,8 +52,9 @@ class Study:
     needs: tuple[str, ...] = ()
 
     def missing(self) -> list[str]:
-        """Modules that it needs and that are not installed."""
-        return [module for module in self.needs if find_spec(module) is None]
+        """Packages that it needs and that are not installed."""
+        packages = dict.fromkeys(module.partition(".")[0] for module in self.needs)
+        return [package for package in packages if find_spec(package) is None]
 
 
 def study(

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 import adamas
 
+from ._terms import corrected, ratio
+
 Floats = NDArray[np.float64]
 LR, BETA1, BETA2 = 0.02, 0.9, 0.999
 EPS = 1e-30  # nothing beside any gradient here: the closed form holds for eps = 0
@@ -19,12 +21,12 @@ def drift(last: int) -> Floats:
     correction c(t) the sum over j >= 1 of r^j c(t+j) obeys D(t) = r (c(t+1) + D(t+1)); k steps move a row by
     D(t) - r^k D(t+k).
     """
-    ratio, far = BETA1 / BETA2**0.5, last + 1000
-    correction = np.sqrt(1 - BETA2 ** np.arange(1.0, far + 1)) / (1 - BETA1 ** np.arange(1.0, far + 1))
+    fall, far = BETA1 / BETA2**0.5, last + 1000
+    correction = corrected(np.arange(1.0, far + 1), 1.0, BETA1, BETA2, "folded")[0]
     sums = np.empty(far + 1)
-    sums[far] = correction[-1] * ratio / (1 - ratio)
+    sums[far] = correction[-1] * fall / (1 - fall)
     for t in range(far - 1, -1, -1):
-        sums[t] = ratio * (correction[t] + sums[t + 1])
+        sums[t] = fall * (correction[t] + sums[t + 1])
     return sums[: last + 1]
 
 
@@ -49,9 +51,7 @@ class Rows:
         """What the dense rule would have subtracted from rows since their last step."""
         missed = (self.t - self.last[rows])[:, None]
         way = self.drift[self.last[rows]][:, None] - (BETA1 / BETA2**0.5) ** missed * self.drift[self.t]
-        m, v = self.m[rows], self.v[rows]
-        way *= LR
-        lost: Floats = way * np.divide(m, np.sqrt(v), out=np.zeros_like(m), where=v > 0)
+        lost: Floats = ratio(LR * way, self.m[rows], self.v[rows], 1, EPS)
         return lost
 
     def catch_up(self, rows: NDArray[np.intp]) -> None:

@@ -167,7 +167,7 @@ class Trunk:
                 error[np.arange(len(y)), y] -= 1
                 error /= len(x)
             heads[f"head{k}"] = np.vstack([error.sum(axis=0), units.T @ error])
-            below = error @ params[f"head{k}"][1:].T * (1 - units**2)
+            below = error @ params[f"head{k}"][1:].T * (1 - units * units)
             trunk.append(np.vstack([below.sum(axis=0), x.T @ below]).ravel())
         return np.array(losses), np.array(trunk), heads
 

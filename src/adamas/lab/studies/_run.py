@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import time
 import traceback
@@ -119,12 +120,25 @@ def run_study(name: str) -> StudyResult:
         if missing := study.missing():
             reason = f"needs {', '.join(missing)}, not installed"
             return StudyResult(study, SKIPPED, {}, reason, 0.0)
-        outcome = study.run()
+        outcome = _on_one_thread(study)
     except Exception as error:  # a crash of one study must not cost the others
         return StudyResult(study, ERROR, {}, _reason(error), time.perf_counter() - began)
     verdict = PASS if outcome.passed else FAIL
     seconds = time.perf_counter() - began
     return StudyResult(study, verdict, outcome.numbers, outcome.finding, seconds, outcome.draw)
+
+
+def _on_one_thread(study: Study) -> Outcome:
+    """Run it with one BLAS thread: sums then do not depend on the number of cores.
+
+    Only libraries that are loaded can be limited, so what the study needs is imported first.
+    """
+    from threadpoolctl import threadpool_limits
+
+    for module in study.needs:
+        importlib.import_module(module)
+    with threadpool_limits(1):
+        return study.run()
 
 
 def with_picture(result: StudyResult, path: Path) -> StudyResult:

@@ -11,6 +11,7 @@ import adamas
 from ..style import COLOURS, plain_log
 from . import Outcome, study
 from ._tanh_network import TanhNetwork
+from ._terms import corrected, ratio
 from ._training import label
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ EDGE = (2 + 2 * BETA1) / (1 - BETA1)  # 38
 
 
 def sharpness(network: TanhNetwork, p: Any, v: Any, t: int) -> float:
-    """Largest eigenvalue of H over Adam's denominator sqrt(v_hat) + eps, first moment's correction included."""
+    """Largest eigenvalue of H times the effective rates of Adam over lr, the first moment's correction included."""
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    root = np.sqrt((1 - BETA1**t) * (np.sqrt(v / (1 - BETA2**t)) + EPS))
+    step_size, root_scale = corrected(t, 1.0, BETA1, BETA2, "paper")
+    root = np.sqrt(ratio(step_size, 1.0, v, root_scale, EPS))  # of what Adam multiplies m and lr by
     product = network.curvature(p)
-    operator = LinearOperator((p.size, p.size), matvec=lambda x: product(x.ravel() / root) / root, dtype=np.float64)
+    operator = LinearOperator((p.size, p.size), matvec=lambda x: product(x.ravel() * root) * root, dtype=np.float64)
     return float(eigsh(operator, k=1, which="LA", tol=1e-3, v0=np.ones(p.size), return_eigenvectors=False)[0])
 
 
@@ -37,7 +39,7 @@ def sharpness(network: TanhNetwork, p: Any, v: Any, t: int) -> float:
     source="Cohen et al. 2022, Adaptive gradient methods at the edge of stability",
     criterion="For each of three learning rates the median of sharpness x lr over the last third of 3 000 steps is "
     "within 10 % of (2 + 2 beta1)/(1 - beta1) = 38.",
-    needs=("scipy",),
+    needs=("scipy.sparse.linalg",),
 )
 def run() -> Outcome:
     """The digits by a small tanh network, squared error, exact Hessian products."""

@@ -70,7 +70,7 @@ def run() -> Outcome:
             "first_weights": w[:3].tolist(),
             "spread": float(np.ptp(w[:3])),
             "train_error": float(np.mean(np.sign(x @ w) != y)),
-            "test_error": wrong_positive * (1 - share) + wrong_negative * share,
+            "test_error": float(np.mean(np.where(y < 0, wrong_negative, wrong_positive))),
         }
     adaptive = [numbers[name] for name in ("Adam", "Adagrad", "RMSprop")]
     passed = (

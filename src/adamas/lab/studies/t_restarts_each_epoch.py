@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import adamas
+from adamas.rules import corrected
 
 from ._declare import Outcome, study
 from ._drawing import curves
@@ -18,8 +17,8 @@ BETAS = {"betas 0.9, 0.999": (0.9, 0.999), "betas 0.8, 0.8": (0.8, 0.8)}
 
 def change(before: int, beta1: float = 0.9, beta2: float = 0.999) -> float:
     """First step after a restart over the same step without one, `before` steps having been done."""
-    t = before + 1
-    return float(np.sqrt((1 - beta2) / (1 - beta2**t)) * (1 - beta1**t) / (1 - beta1))
+    first, present = (corrected(t, 1.0, beta1, beta2, "folded")[0] for t in (1, before + 1))
+    return float(first / present)
 
 
 @study(
