@@ -19,6 +19,24 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Advice:
+    """How a message says to leave out what cannot be used.
+
+    Attributes:
+        rows: Rows with a missing value.
+        column: A column; {name!r} stands for its name.
+    """
+
+    rows: str
+    column: str
+
+
+OPTIONS = Advice("leave out such rows with --skip-missing", "leave out the column with --drop {name!r}")
+EDIT = Advice("leave out such rows", "leave out the column {name!r}")
+"""For commands without those options: the user edits the file."""
+
+
+@dataclass(frozen=True)
 class Table:
     """Features and target of a data set.
 
@@ -37,7 +55,9 @@ class Table:
     skipped: int = 0
 
 
-def read_csv(path: Path, target: str, *, drop: Sequence[str] = (), skip_missing: bool = False) -> Table:
+def read_csv(
+    path: Path, target: str, *, drop: Sequence[str] = (), skip_missing: bool = False, advice: Advice = OPTIONS
+) -> Table:
     """Read a CSV file with a header line; separator comma, semicolon or tab, found by looking.
 
     Args:
@@ -45,6 +65,7 @@ def read_csv(path: Path, target: str, *, drop: Sequence[str] = (), skip_missing:
         target: Column to predict; may hold numbers or text labels.
         drop: Columns to leave out.
         skip_missing: Leave out rows with a missing value instead of reporting the first.
+        advice: What messages say about leaving out rows and columns.
 
     Raises:
         InputError: No such file or column, a missing value, or text in a feature; names line and column.
@@ -70,11 +91,10 @@ def read_csv(path: Path, target: str, *, drop: Sequence[str] = (), skip_missing:
                 continue
             found = f"({values[gap]!r}) " if values[gap] else ""
             raise InputError(
-                f"{path}, line {line}, column {gap!r}: missing value {found}- fill it in, "
-                f"leave out such rows with --skip-missing"
-                + ("" if gap == target else f", or leave out the column with --drop {gap!r}")
+                f"{path}, line {line}, column {gap!r}: missing value {found}- fill it in, {advice.rows}"
+                + ("" if gap == target else f", or {advice.column.format(name=gap)}")
             )
-        kept.append([_number(path, line, name, values[name]) for name in features])
+        kept.append([_number(path, line, name, values[name], advice) for name in features])
         labels.append(values[target])
     if len(kept) < 2:
         raise InputError(f"{path}: {len(kept)} rows of data; a fit needs 2 or more")
@@ -164,14 +184,14 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _number(path: Path, line: int, name: str, text: str) -> float:
+def _number(path: Path, line: int, name: str, text: str, advice: Advice) -> float:
     value = float(text) if _is_number(text) else math.nan
     if math.isfinite(value):
         return value
     what = "not finite" if _is_number(text) else "text, not a number"
     raise InputError(
         f"{path}, line {line}, column {name!r}: {text!r} is {what} - write a number there, "
-        f"or leave out the column with --drop {name!r}"
+        f"or {advice.column.format(name=name)}"
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .cells import filled_columns
 from .figures_curves import profile_figure, tuning_figure
+from .filenames import file_stem
 from .i18n import ENGLISH, Texts
 from .records import Run
 from .statistics import Floats, quantile
@@ -28,8 +29,8 @@ def draw_all(runs: Sequence[Run], summary: dict[str, Any], folder: Path, text: T
     for name, problem in summary["problems"].items():
         own = [run for run in runs if run.heading.problem == name]
         for kind, figure in _problem_figures(name, problem, own, look, summary["reference"], text).items():
-            save(figure, folder / f"{name}-{kind}")
-            drawn.append(f"{name}-{kind}")
+            save(figure, folder / f"{file_stem(name)}-{kind}")
+            drawn.append(f"{file_stem(name)}-{kind}")
     if any(summary["profiles"].values()):
         save(profile_figure(summary, look, text), folder / "profile")
         drawn.append("profile")

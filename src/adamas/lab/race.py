@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, LabError
+from .filenames import file_stem
 from .jobs import Task, run_tasks
 from .problems import DEFAULT_PROBLEMS, Problem, get_problem
 from .progress import Progress
@@ -224,7 +225,7 @@ def resolve_reference(wanted: str | None, labels: list[str]) -> str:
 def default_folder(problems: Sequence[str], parent: Path = Path("runs")) -> Path:
     """runs/<problem>-<timestamp>, with a number added if it exists."""
     name = problems[0] if len(problems) == 1 else _common(problems)
-    base = parent / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    base = parent / f"{file_stem(name)}-{time.strftime('%Y%m%d-%H%M%S')}"
     path, number = base, 2
     while path.exists():
         path, number = base.with_name(f"{base.name}-{number}"), number + 1

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..csvdata import Table, from_arrays, header_of, read_csv
+from ..csvdata import EDIT, Table, from_arrays, header_of, read_csv
 from ..errors import InputError
 from ..networks import DenseNetwork
 from ..standardise import Scale
@@ -27,7 +29,7 @@ from .tables import LeastSquares, TableProblem
 
 PREFIXES = ("file:", "ratings:")
 MOST_CLASSES = 100
-SHARES = (0.01, 3e-3, 1e-3, 3e-4, 1e-4)
+SHARES = (5e-3, 2e-3, 1e-3, 3e-4, 1e-4)
 """Targets of a regression: shares of the excess loss at the start."""
 
 
@@ -51,7 +53,7 @@ class ClassesProblem(Problem):
     steps = 500
 
     def __init__(self, name: str, x: NDArray[Any], y: NDArray[np.intp], hidden: tuple[int, ...] = ()) -> None:
-        classes = int(y.max()) + 1
+        classes = int(y.max(initial=-1)) + 1
         if len(y) < 10 or classes < 2:
             raise InputError(f"{name}: {len(y)} rows of {classes} classes; a race needs 10 rows and 2 classes or more")
         order = np.random.default_rng(0).permutation(len(y))
@@ -95,16 +97,18 @@ def open_file(name: str) -> Problem:
     text = name.removeprefix("file:")
     if ".csv:" in text:
         stem, _, column = text.rpartition(":")
-        return _of_table(name, read_csv(_existing(name, stem), column))
+        return _of_table(name, read_csv(_existing(name, stem), column, advice=EDIT))
     path = _existing(name, text)
     if path.suffix == ".csv":
-        return _of_table(name, read_csv(path, header_of(path)[-1]))
+        return _of_table(name, read_csv(path, header_of(path)[-1], advice=EDIT))
     if path.suffix == ".npz":
         return _of_table(name, _read_npz(path))
     if "idx3-ubyte" in path.name:
         images, labels = read_idx(path), read_idx(_existing(name, str(_labels_beside(path))))
-        if len(images) != len(labels):
-            raise InputError(f"{name}: {len(images)} images, but {len(labels)} labels; give files that belong together")
+        if len(images) != len(labels) or labels.ndim != 1:
+            raise InputError(
+                f"{name}: {len(images)} images, but labels of the shape {labels.shape}; give files that belong together"
+            )
         return ClassesProblem(name, images.reshape(len(images), -1) / 255.0, labels.astype(np.intp), (32,))
     raise InputError(f"{name}: give a file that ends in .csv or .npz, or an IDX file named ...idx3-ubyte[.gz]")
 
@@ -115,13 +119,18 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: Another type, or a length that does not fit.
     """
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: cannot be unpacked ({error}); the file is damaged or no gzip file") from error
     if len(raw) < 4 or raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
         raise InputError(f"{path}: this is no IDX file of unsigned bytes; it must begin with 00 00 08")
     shape = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
     if body.size != int(np.prod(shape)):
-        raise InputError(f"{path}: {body.size} bytes for the shape {shape}; the file is damaged")
+        raise InputError(f"{path}: {body.size} bytes for the shape {shape}; the file is cut short or damaged")
     return body.reshape(shape)
 
 
@@ -137,11 +146,23 @@ def _existing(name: str, text: str) -> Path:
 
 
 def _read_npz(path: Path) -> Table:
-    with np.load(path, allow_pickle=False) as arrays:
-        if not {"x", "y"} <= set(arrays):
-            found = ", ".join(arrays) or "none"
-            raise InputError(f"{path}: the arrays are {found}; save x (rows, features) and y (rows,) into it")
-        return from_arrays(arrays["x"], arrays["y"])
+    try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("no NPZ file")
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {key: arrays[key] for key in arrays}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); save numbers with numpy.savez(path, x=x, y=y)") from error
+    if not {"x", "y"} <= set(found):
+        raise InputError(
+            f"{path}: the arrays are {', '.join(found) or 'none'}; save x (rows, features) and y (rows,) into it"
+        )
+    try:
+        return from_arrays(found["x"], found["y"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: x must hold numbers ({error})") from error
 
 
 def _of_table(name: str, table: Table) -> Problem:
