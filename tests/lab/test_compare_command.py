@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from small_race import SmallRace, invoke
 
 import adamas as package
+from adamas.lab import InputError, compare
 from adamas.lab.commands import adamas as command
 from adamas.lab.records import read_runs
 
@@ -57,6 +59,30 @@ def test_tables_in_a_pipe_are_whole(tmp_path: Path) -> None:
     assert "lr in {0.1, 0.3} and the published default, 3 trials" in done.stdout
     (report,) = (tmp_path / "runs").glob("t0-bowl-*/report.html")
     assert done.stderr == f"report: {report.relative_to(tmp_path)}\n"
+
+
+def test_the_language_is_that_of_what_is_shown_and_of_nothing_that_is_kept(tmp_path: Path) -> None:
+    folder, words = tmp_path / "out", ["compare", "t0-bowl", "--optimizers", "sgd,adam", "--steps", "8",
+                                       "--seeds", "5", "--lr-grid", "0.1,0.3", "-q"]  # fmt: skip
+    chinese = invoke(*words, "--lang", "zh", "--out", folder)
+    assert chinese.exit_code == 0, chinese.stderr
+    lines = chinese.stdout.splitlines()
+    assert lines[0] == "t0-bowl，论文默认值：8 步，5 个随机种子的中位数"
+    assert lines[1].split()[:2] == ["优化器", "学习率"]
+    assert "选择标准：调优种子最终验证损失（曲面：f 的值）的中位数最低" in chinese.stdout
+    assert chinese.stderr == f"报告：{folder / 'report.html'}\n"
+    assert '<html lang="zh-CN">' in (folder / "report.html").read_text(encoding="utf-8")
+    kept = (folder / "manifest.json").read_text(encoding="utf-8") + (folder / "records.jsonl").read_text("utf-8")
+    assert not re.search("[\u3000-\u9fff]", kept.encode().decode("unicode_escape"))
+    assert "--lang" not in kept
+
+    english = invoke(*words, "--out", folder, "--resume")  # the same records, shown to somebody else
+    assert english.exit_code == 0, english.stderr
+    assert english.stdout.startswith("t0-bowl, published defaults: 8 steps, median of 5 seeds")
+    assert "Selected by the lowest median validation loss (surfaces: value of f) at the end" in english.stdout
+    with pytest.raises(InputError, match="lang 'fr': give one of en, zh"):
+        compare("t0-bowl", lang="fr", out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -42,20 +43,25 @@ def records(folder: Path) -> list[dict[str, Any]]:
 
 def kill_after(process: subprocess.Popen[bytes], folder: Path, runs: int) -> None:
     """Kill the process when so many runs are on the disk."""
+    wait_for_runs(process, folder, runs)
+    process.kill()
+    process.communicate()
+
+
+def wait_for_runs(process: subprocess.Popen[bytes], folder: Path, runs: int) -> None:
+    """Return when so many runs are on the disk."""
     path, deadline = folder / "records.jsonl", time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         if path.is_file() and path.read_text().count('"end"') >= runs:
             break
         time.sleep(0.01)
-    assert process.poll() is None, "the race ended before it could be killed"
-    process.kill()
-    process.communicate()
+    assert process.poll() is None, "the race ended before anything could be done to it"
 
 
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report is made from the records and looked at elsewhere; leave it out."""
-    monkeypatch.setattr("adamas.lab.contest.build", lambda folder: {})
+    monkeypatch.setattr("adamas.lab.contest.build", lambda folder, lang: {})
 
 
 @pytest.mark.usefixtures("no_report")
@@ -79,6 +85,29 @@ def test_a_killed_race_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     manifest = json.loads((broken / "manifest.json").read_text())
     assert manifest["status"] == "complete"
     assert [set(again) for again in manifest["resumed"]] == [{"at", "environment"}]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be made to wait there")
+@pytest.mark.usefixtures("no_report")
+def test_a_folder_has_one_writer_and_a_killed_one_blocks_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    words = [*WORDS, "--out", folder, "-q"]
+    first = start(*words)
+    wait_for_runs(first, folder, 2)
+    first.send_signal(signal.SIGSTOP)
+    manifest = (folder / "manifest.json").read_bytes()
+    for more in (["--resume"], ["--overwrite"], []):
+        second = start(*words, *more)
+        message = second.communicate(timeout=60)[1].decode()
+        assert second.returncode == 2
+        assert f"--out {folder}: process {first.pid} on " in message
+        assert "writes into this folder; wait until it ends, stop it, or give another folder" in message
+    assert (folder / "manifest.json").read_bytes() == manifest
+    first.kill()
+    first.communicate()
+    assert (folder / ".lock").exists()  # what the dead process left
+    assert invoke(*words, "--resume", "--json").exit_code == 0
+    assert not (folder / ".lock").exists()
 
 
 def test_resuming_a_finished_race_runs_nothing(race: SmallRace, monkeypatch: pytest.MonkeyPatch) -> None:

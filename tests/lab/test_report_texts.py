@@ -45,7 +45,7 @@ def test_every_text_used_exists_and_every_text_is_used() -> None:
         if path.name != "i18n_report.py"
     )
     used = set(re.findall(r"""\b(?:text|texts|t|self)\(\s*f?["']([a-z_]+\.?[a-z_0-9]*)["']""", code))
-    patterns = set(re.findall(r"""f["']([a-z]+)\.\{""", code)) | {"fact", "column"}
+    patterns = set(re.findall(r"""f["']([a-z]+)\.\{""", code)) | {"fact", "column", "selection"}
     assert {key for key in used if "." in key and not key.endswith(".")} <= set(TEXTS)
     literal = set(re.findall(r"""["']([a-z]+\.[a-z_ 0-9A-Z]+)["']""", code)) | {"none", "reference", "diverged"}
     unused = {key for key in TEXTS if key not in literal and key.split(".")[0] not in patterns}

@@ -8,8 +8,6 @@ from typing import Any
 from .i18n import ENGLISH, Texts
 from .statistics import median
 
-HEADINGS = {column: ENGLISH.column(column) for column in ("default", "tuned")}
-
 Grid = tuple[list[str], list[list[str]]]
 
 
@@ -134,7 +132,7 @@ def search_lines(settings: dict[str, Any], summary: dict[str, Any], text: Texts 
         lines.append(
             text(
                 "search.selected",
-                selection=settings["selection"],
+                selection=text.selection(settings["selection"]),
                 first=tuning[0],
                 last=tuning[-1],
                 low=evaluation[0],

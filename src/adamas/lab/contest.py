@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import InputError
 from .groups import expand_groups
+from .i18n import Texts
 from .jobs import checked_jobs
 from .problems import DEFAULT_PROBLEMS
 from .race import DEFAULT_GRID, Settings, default_folder, run_race, settings_to_dict
@@ -47,6 +48,7 @@ def compare(
     resume: bool = False,
     jobs: int = 1,
     quiet: bool = False,
+    lang: str = "en",
 ) -> Race:
     """Race optimizers at published defaults and tuned, on paired seeds, and write the report.
 
@@ -64,6 +66,7 @@ def compare(
             must be the same; the numbers are those of a race that was never killed.
         jobs: Number of processes. Losses do not depend on it; measured times do.
         quiet: No progress on stderr.
+        lang: Language of verdicts, figures and page, "en" or "zh"; the records know none.
 
     Raises:
         InputError: Wrong arguments; the text says which and what is allowed.
@@ -72,6 +75,7 @@ def compare(
     if resume and out is None:
         raise InputError("--resume needs the folder to continue: --out DIR")
     checked_jobs(jobs)
+    Texts(lang)  # another language is told before the race, not after it
     names = expand_groups((problems,) if isinstance(problems, str) else tuple(problems))
     settings = Settings(names, tuple(optimizers), steps, seeds, seed, tuple(lr_grid), reference)
     folder = Path(out) if out is not None else default_folder(names)
@@ -81,7 +85,7 @@ def compare(
         folder, command=command, kind="compare", settings=facts, overwrite=overwrite, resume=resume
     ) as open_folder:
         run_race(settings, open_folder, jobs=jobs, quiet=quiet)
-    return Race(folder, folder / "report.html", build(folder))
+    return Race(folder, folder / "report.html", build(folder, lang))
 
 
 def command_line(settings: Settings) -> str:

@@ -45,6 +45,10 @@ class Texts:
         """A word of the comparison table; words without a translation, such as names, stay as they are."""
         return self._known("fact", word)
 
+    def selection(self, word: str) -> str:
+        """How a learning rate was selected: a word of ours, or the sentence that a run folder gives."""
+        return self._known("selection", word)
+
     def _known(self, group: str, word: str) -> str:
         return self(f"{group}.{word}") if f"{group}.{word}" in self._table else word
 

@@ -144,6 +144,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name}: the best rate of {labels} lies at the edge of the grid; a wider --lr-grid may do better.",
         "{name}：{labels} 的最佳学习率在网格边缘；更宽的 --lr-grid 可能更好。",
     ),
+    "selection.final_valid_loss": (
+        "lowest median validation loss (surfaces: value of f) at the end over the tuning seeds",
+        "调优种子最终验证损失（曲面：f 的值）的中位数最低",
+    ),
+    # screen
+    "screen.problem": (
+        "{name}, {column}: {steps} steps, median of {seeds} seeds",
+        "{name}，{column}：{steps} 步，{seeds} 个随机种子的中位数",
+    ),
+    "screen.facts": ("What they are and what they cost", "各优化器的特点与开销"),
+    "screen.report": ("report: {path}", "报告：{path}"),
     # figures
     "title.loss": ("{title}, {seeds} seeds", "{title}，{seeds} 个随机种子"),
     "title.ecdf": ("{title}: targets reached", "{title}：达到的目标"),

@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from .errors import LabError
+from .i18n import LANGUAGES
+from .roster import DEFAULT_OPTIMIZERS
 from .runfolder import finite
 
 out_option = click.option(
@@ -42,6 +44,46 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on 
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="First seed: same seed, same numbers."
 )
+language_option = click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="Language of tables, figures and report.",
+)
+_CONTEST = (
+    click.option(
+        "--optimizers",
+        multiple=True,
+        metavar="LIST",
+        help="Names, FILE.py:RULE or LIBRARY:NAME (torch:AdamW), separated by commas or repeated.  [default: "
+        + ",".join(DEFAULT_OPTIMIZERS)
+        + "]",
+    ),
+    click.option("--steps", type=int, metavar="N", help="Steps of every run.  [default: the problem's own]"),
+    click.option("--seeds", type=int, default=10, show_default=True, metavar="N", help="Seeds reported, 5 or more."),
+    click.option(
+        "--reference", metavar="NAME", help="What the others are compared with.  [default: Adam, else the first]"
+    ),
+    seed_option,
+    out_option,
+    overwrite_option,
+    resume_option,
+    jobs_option,
+    json_option,
+    quiet_option,
+)
+
+
+def contest_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options and exit codes of the commands that race optimizers.
+
+    Those that are not about what is printed have the names of the arguments of `lab.compare` and `lab.sweep`.
+    """
+    command = exits(command)
+    for option in reversed(_CONTEST):
+        command = option(command)
+    return command
 
 
 def exits(command: Callable[..., None]) -> Callable[..., None]:

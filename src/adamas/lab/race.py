@@ -257,7 +257,7 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
         "reference": resolve_reference(settings.reference, [e.label for e in entrants]),
         "evaluation_seeds": list(settings.evaluation_seeds),
         "tuning_seeds": list(settings.tuning_seeds),
-        "selection": "lowest median validation loss (surfaces: value of f) at the end over the tuning seeds",
+        "selection": "final_valid_loss",
         "trials_per_optimizer": 1 + len(set(settings.lr_grid)),
         "problem_facts": {problem.name: problem_facts(problem) for problem in problems},
         "optimizer_facts": {e.label: describe(e.label, e.make).to_dict() for e in entrants},

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from .i18n import LANGUAGES
-from .options import comma_list, exits, json_option, note, print_json
+from .options import comma_list, exits, json_option, language_option, note, print_json
 from .report import FORMATS, build
 from .table import print_lines
 
@@ -17,7 +16,7 @@ from .table import print_lines
     "  adamas report my-run --lang zh --out report-zh\n  adamas report my-run --format tex,csv"
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the report.")
+@language_option
 @click.option(
     "--format",
     "formats",

@@ -6,6 +6,7 @@ Numbers that are not finite are written as null; `status` says why.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 
 from .environment import describe_environment
 from .errors import InputError
+from .folderlock import LOCK, FolderLock
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -37,7 +39,7 @@ class RunFolder:
 
     Raises:
         InputError: The path is a file, or holds files and neither `overwrite` nor `resume` is true; or the
-            folder to resume was made with other settings.
+            folder to resume was made with other settings; or another process writes into it.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class RunFolder:
             raise InputError("--resume keeps what --overwrite would replace; give one of them")
         if path.exists() and not path.is_dir():
             raise InputError(f"--out {path}: this is a file; give a folder")
-        full = path.is_dir() and any(path.iterdir())
+        self._lock = FolderLock(path)
+        self._lock.check()
+        full = path.is_dir() and any(file.name != LOCK for file in path.iterdir())
         if full and not overwrite and not resume:
             raise InputError(f"--out {path}: the folder is not empty; give another one, --resume or --overwrite")
         before = _same_settings(path, kind, settings) if full and resume else None
@@ -80,23 +84,28 @@ class RunFolder:
         self._stream: TextIO | None = None
 
     def __enter__(self) -> RunFolder:
-        write_json(self.path / MANIFEST, self.manifest)
-        # line buffering: what was measured stays readable when the process is killed
-        records = self.path / RECORDS
-        if self.resumed and records.is_file():
-            keep_finished(records)
-        self._stream = records.open("a" if self.resumed else "w", buffering=1, encoding="utf-8")
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(self._lock)
+            write_json(self.path / MANIFEST, self.manifest)
+            # line buffering: what was measured stays readable when the process is killed
+            records = self.path / RECORDS
+            if self.resumed and records.is_file():
+                keep_finished(records)
+            self._stream = records.open("a" if self.resumed else "w", buffering=1, encoding="utf-8")
+            undo.pop_all()  # from here on `__exit__` unlocks
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._stream is not None
-        self._stream.close()
-        self.manifest["status"] = "complete" if kind is None else "failed"
-        if error is not None:
-            self.manifest["error"] = f"{type(error).__name__}: {error}"
-        write_json(self.path / MANIFEST, self.manifest)
+        with contextlib.ExitStack() as last:
+            last.push(self._lock)
+            self._stream.close()
+            self.manifest["status"] = "complete" if kind is None else "failed"
+            if error is not None:
+                self.manifest["error"] = f"{type(error).__name__}: {error}"
+            write_json(self.path / MANIFEST, self.manifest)
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one line to records.jsonl."""

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from .options import (
-    comma_list,
-    exits,
-    jobs_option,
-    json_option,
-    note,
-    out_option,
-    overwrite_option,
-    print_json,
-    quiet_option,
-    resume_option,
-    seed_option,
-)
+from .options import comma_list, contest_options, note, print_json
 from .roster import DEFAULT_OPTIMIZERS
 from .sweep_contest import sweep as run_sweep
 from .sweep_search import SAMPLERS
@@ -38,14 +26,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("problem")
-@click.option(
-    "--optimizers",
-    multiple=True,
-    metavar="LIST",
-    help="Names, FILE.py:RULE or LIBRARY:NAME (torch:AdamW), separated by commas or repeated.  [default: "
-    + ",".join(DEFAULT_OPTIMIZERS)
-    + "]",
-)
+@contest_options
 @click.option("--trials", type=int, default=DEFAULT_TRIALS, show_default=True, metavar="N", help="For each optimizer.")
 @click.option(
     "--space",
@@ -55,38 +36,10 @@ Examples:
     help="NAME=LOW:HIGH:SCALE, separated by commas; SCALE: linear, log or logit.",
 )
 @click.option("--sampler", default="random", show_default=True, metavar="NAME", help=f"One of {', '.join(SAMPLERS)}.")
-@click.option("--steps", type=int, metavar="N", help="Steps of every run.  [default: the problem's own]")
-@click.option("--seeds", type=int, default=10, show_default=True, metavar="N", help="Seeds reported, 5 or more.")
-@click.option("--reference", metavar="NAME", help="What the others are compared with.  [default: Adam, else the first]")
 @click.option(
     "--storage", metavar="URL", help="Database that workers share: sqlite:///FILE, postgresql://...  [default: in DIR]"
 )
-@seed_option
-@out_option
-@overwrite_option
-@resume_option
-@jobs_option
-@json_option
-@quiet_option
-@exits
-def sweep(
-    problem: str,
-    optimizers: tuple[str, ...],
-    trials: int,
-    space: str,
-    sampler: str,
-    steps: int | None,
-    seeds: int,
-    reference: str | None,
-    storage: str | None,
-    seed: int,
-    out: Path | None,
-    overwrite: bool,
-    resume: bool,
-    jobs: int,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def sweep(problem: str, optimizers: tuple[str, ...], as_json: bool, quiet: bool, **shared: Any) -> None:
     """Search hyper-parameters: the same space and trials for everyone; the best of the first 1, 8 and 32.
 
     Trial 0 is the published default. With the samplers random and qmc, trial k follows from --seed and k alone:
@@ -95,23 +48,7 @@ def sweep(
 
     Exit code: 0 done, 1 a run failed, 2 wrong usage.
     """
-    done = run_sweep(
-        problem,
-        optimizers=comma_list(optimizers) or DEFAULT_OPTIMIZERS,
-        trials=trials,
-        space=space,
-        sampler=sampler,
-        steps=steps,
-        seeds=seeds,
-        seed=seed,
-        reference=reference,
-        storage=storage,
-        out=out,
-        overwrite=overwrite,
-        resume=resume,
-        jobs=jobs,
-        quiet=quiet,
-    )
+    done = run_sweep(problem, optimizers=comma_list(optimizers) or DEFAULT_OPTIMIZERS, quiet=quiet, **shared)
     if as_json:
         print_json({"folder": done.folder, "storage": done.storage, **done.summary})
     else:
