@@ -18,7 +18,7 @@ from adamas.lab.studies.lr_sensitivity import sensitivity
 from adamas.lab.studies.marginal_value import examples
 from adamas.lab.studies.needs_no_decay import noisy_bowl
 from adamas.lab.studies.schedules_cross import END, HALF, SEEDS, crossings
-from adamas.lab.studies.weight_decay_coupling import shrink
+from adamas.lab.studies.weight_decay_coupling import DECAYS, shrink
 
 
 @cache
@@ -69,11 +69,15 @@ def test_beta2_follows_the_half_life():
 @pytest.mark.slow
 def test_beta2_and_batch_size_makes_no_clear_difference_here():
     found = outcome("beta2-and-batch-size")
-    fixed, scaled = (found.numbers["mean_loss"][name] for name in ("fixed beta2", "fixed half-life"))
-    assert scaled[0] == pytest.approx(fixed[0], rel=0.05)
+    fixed, scaled = (found.numbers["median_loss"][name] for name in ("fixed beta2", "fixed half-life"))
+    ratio = found.numbers["half_life_over_fixed_beta2_at_batch_1"]
+    assert scaled[0] == pytest.approx(fixed[0], rel=0.15)
     assert scaled[-1] == fixed[-1]  # at 512 both are the same optimizer
-    assert found.numbers["sgd_over_adam"][0] < found.numbers["sgd_over_adam"][-1]
-    assert found.passed == (found.numbers["seeds_won_at_batch_1"] == 3)
+    assert ratio["low"] < ratio["median"] < 1 < ratio["high"]  # lower in the median, but the seeds do not confirm it
+    gap = found.numbers["sgd_over_adam"]
+    assert gap[0] < gap[-1]
+    assert found.numbers["sgd_over_adam_at_1_over_that_at_512"]["high"] < 1
+    assert not found.passed
 
 
 def test_sensitivity_is_the_mean_excess_within_a_factor_10():
@@ -120,10 +124,14 @@ def test_decoupled_decay_shrinks_alike_and_coupled_decay_moves_by_lr():
 @pytest.mark.slow
 def test_weight_decay_coupling_is_not_as_the_paper_says_once_trained_to_the_end():
     found = outcome("weight-decay-coupling")
-    best = found.numbers["best_decay"]
+    best, ranks = found.numbers["best_decay"], found.numbers["rank_correlation_by_seed"]
     assert len(set(best["coupled"])) == 1
     assert best["independent"] == sorted(best["independent"])
-    assert found.numbers["rank_correlation"]["independent"] > 0.8
+    assert {len(by_seed) for by_seed in ranks.values()} == {5}
+    assert min(ranks["independent"]) > 0.9
+    assert found.numbers["size_of_the_correlation_l2_minus_independent"]["high"] < 0
+    for decay, grid in DECAYS.items():  # no best value of the mean lies at an end of its grid
+        assert grid[0] < min(best[decay]) <= max(best[decay]) < grid[-1]
     assert not found.passed
 
 

@@ -41,7 +41,7 @@ class Study:
         source: who says it.
         criterion: what must hold for PASS, with its numbers.
         run: does the experiment; takes nothing, the same numbers every time.
-        needs: modules without which it is skipped; a submodule, such as "scipy.sparse.linalg", where its libraries count.
+        needs: modules without which it is skipped; "scipy.sparse.linalg" where a submodule's libraries count.
     """
 
     name: str

@@ -8,6 +8,14 @@ from typing import Any
 from ..style import COLOURS, INK, looks, plain_log
 from ..surfaces import Surface
 
+SURFACE_TITLES = {
+    "t0-bowl": "mild bowl x²/20 + y²",
+    "quadratic": "ill-conditioned bowl (x² + 100 y²)/2",
+    "rosenbrock": "Rosenbrock's valley",
+    "digits-softmax": "digits, softmax",
+    "digits-mlp": "digits, one hidden layer",
+}
+
 
 def curves(
     axis: Any,
@@ -19,6 +27,7 @@ def curves(
     reference: str = "",
     log: str = "",
     marker: str = "",
+    above: str = "",
 ) -> None:
     """Draw lines with a legend.
 
@@ -30,8 +39,11 @@ def curves(
         reference: The label drawn as a thick dark line; none by default.
         log: "x", "y" or "xy": the logarithmic axes.
         marker: Matplotlib's marker at every value.
+        above: The label drawn above all others: one that would vanish under a line of the same values.
     """
     styles = looks([*lines, *([] if reference in lines else [reference])], reference)
+    if above:
+        styles[above].update(zorder=3.5, linestyle=(0, (3, 3)))
     for label, (xs, ys) in lines.items():
         axis.plot(xs, ys, label=label, marker=marker, markersize=4, **styles[label])
     if "x" in log:

@@ -1,4 +1,4 @@
-"""The terms of Adam's formula for float64 arrays: closed forms of a study are made of them, not written a second time."""
+"""The terms of Adam's formula for float64 arrays: what a study needs of them it calls, it does not write them again."""
 
 from __future__ import annotations
 

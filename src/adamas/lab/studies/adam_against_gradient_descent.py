@@ -6,7 +6,7 @@ from typing import Any
 
 from ..surfaces import SURFACES
 from ._declare import Outcome, study
-from ._drawing import curves
+from ._drawing import SURFACE_TITLES, curves
 from ._rates import best, finite, grid, on_surface, surface_steps
 
 RATES = grid(1e-4, 1.0)
@@ -50,11 +50,16 @@ def run() -> Outcome:
 
     def draw(figure: Any) -> None:
         for axis, name in zip(figure.subplots(1, 3), NAMES, strict=True):
-            curves(axis, lines[name], title=name, x="step", y="f(x, y)", reference=list(lines[name])[1], log="y")
-            axis.set_ylim(1e-6, None)
+            title, adam = SURFACE_TITLES[name], list(lines[name])[1]
+            curves(axis, lines[name], title=title, x="step", y="f(x, y)", reference=adam, log="y")
+            axis.lines[1].set_linewidth(1.2)  # it swings
+            axis.axhline(TARGET, color="0.5", linewidth=0.8)
+            axis.annotate("target", (axis.get_xlim()[1], TARGET), (0, 3), textcoords="offset points", ha="right")
+            axis.set_ylim(1e-6, 1e4)
 
     told = "; ".join(
-        f"{name} {by['Adam']:.0f} against {by['SGD']:.0f}".replace("inf", "never") for name, by in steps.items()
+        f"{SURFACE_TITLES[name]} {by['Adam']:.0f} against {by['SGD']:.0f}".replace("inf", "never")
+        for name, by in steps.items()
     )
     finding = (
         f"Steps to {TARGET:g}, Adam against gradient descent: {told}. The gain is small where "

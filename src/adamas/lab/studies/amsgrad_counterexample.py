@@ -52,10 +52,9 @@ def run() -> Outcome:
         }
         for axis, (game, title) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
             lines = {name: thinned(x) for (which, name), x in points.items() if which == game}
-            curves(axis, lines, title=title, x="step", y="x", reference="Adam", log="x")
-            axis.axhspan(-1.02, -0.98, color="0.85", zorder=0)
-            axis.annotate("best point", (1.2, -0.94), color="0.35")
-            axis.annotate("worst point", (1.2, 0.92), color="0.35")
+            curves(axis, lines, title=title, x="step", y="x (best -1, worst +1)", reference="Adam", log="x")
+            for place in (-1, 1):
+                axis.axhspan(place - 0.02, place + 0.02, color="0.85", zorder=0)
 
     misled = all(end[game, "Adam"] > 0.9 for game in ("short", "long"))
     right = all(end[game, "AMSGrad"] < -0.9 for game in ("short", "long"))

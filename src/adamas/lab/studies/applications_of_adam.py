@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+from ..style import COLOURS
 from ._applications import NOISE, images, library_text, ratings, text
 from ._declare import Outcome, study
 
@@ -48,10 +51,13 @@ def run() -> Outcome:
     def draw(figure: Any) -> None:
         runs = {"CNN, digits": seen, "transformer, letters": read, "recommender, ratings": rated}
         units = ("cross-entropy (nats)", "cross-entropy (nats)", "squared error (stars²)")
-        for axis, (title, result), unit in zip(figure.subplots(1, 3), runs.items(), units, strict=True):
-            axis.plot(result.losses, color="#4477aa", linewidth=1)
+        guesses = (np.log(10), read.baseline, rated.baseline**2)
+        for axis, (title, result), unit, guess in zip(figure.subplots(1, 3), runs.items(), units, guesses, strict=True):
+            axis.plot(result.losses, color=COLOURS[0], linewidth=1, label="training loss of the batch")
+            axis.axhline(guess, color="0.4", linestyle="--", linewidth=1, label="best guess without looking")
             axis.set(title=title, xlabel="step", ylabel=unit)
             axis.set_ylim(0, None)
+        figure.axes[0].legend(loc="center right")
 
     finding = (
         f"The CNN reads {100 * seen.quality:.1f} % of the unseen digits; the transformer reaches {read.quality:.2f} "

@@ -58,7 +58,7 @@ def run() -> Outcome:
         axes.set_ylim(min(steps.values()) / 2, 2 * steps[1])
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
-        label(axes, f"Steps to a training loss of {TARGET:g}", "batch size", "steps")
+        label(axes, f"Steps to a training loss of {TARGET:g}, median of {len(SEEDS)} seeds", "batch size", "steps")
 
     numbers: dict[str, Any] = {
         "batch_size": list(BATCHES),

@@ -17,6 +17,7 @@ from ._declare import Outcome, study
 RATES = tuple(float(rate) for rate in np.geomspace(1e-3, 1, 13))
 NAMES = ("rosenbrock", "t0-bowl", "quadratic")
 TARGET = 1e-4
+SHOWN = {"rosenbrock": "Rosenbrock", "t0-bowl": "x²/20 + y²", "quadratic": "(x² + 100 y²)/2"}
 LABELS = {False: "Adam", True: "cautious Adam"}
 
 
@@ -41,12 +42,12 @@ def run() -> Outcome:
         numbers[f"rates_that_reach_the_target_{name}"] = {LABELS[mask]: reached[name, mask] for mask in LABELS}
     numbers["share_of_masked_steps_on_rosenbrock_at_lr_0.1"] = float(masked.mean())
     said = "; ".join(
-        f"{name} {best[name, False]:.0f} to {best[name, True]:.0f} steps, {reached[name, False]} to "
+        f"{SHOWN[name]} {best[name, False]:.0f} to {best[name, True]:.0f} steps, {reached[name, False]} to "
         f"{reached[name, True]} of {len(RATES)} rates"
         for name in NAMES
     )
     faster = all(best[name, True] <= 0.9 * best[name, False] for name in NAMES)
-    narrower = [name for name in NAMES if reached[name, True] < reached[name, False]]
+    narrower = [SHOWN[name] for name in NAMES if reached[name, True] < reached[name, False]]
     finding = (
         f"Without and with the mask: {said}. {'Faster on all three' if faster else 'Not faster on all three'}; "
         f"{'fewer rates reach it on ' + ', '.join(narrower) if narrower else 'no fewer rates reach it'}. "
@@ -58,7 +59,7 @@ def run() -> Outcome:
         for colour, name in zip(COLOURS, NAMES, strict=False):
             for mask, label in LABELS.items():
                 dashes = "-" if mask else "--"
-                left.plot(RATES, steps[name, mask], dashes, color=colour, marker=".", label=f"{name}, {label}")
+                left.plot(RATES, steps[name, mask], dashes, color=colour, marker=".", label=f"{SHOWN[name]}, {label}")
         left.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="steps to f = 1e-4")
         left.set_title("A line ends where the target is missed")
         plain_log(left.xaxis)

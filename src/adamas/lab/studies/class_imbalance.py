@@ -63,12 +63,13 @@ def run() -> Outcome:
     momentum, adam = numbers["Momentum"], numbers["Adam"]
     slower = momentum["after_200"]["mean_loss"] > adam["after_200"]["mean_loss"]
     skewed = momentum["after_200"]["rare_over_frequent"] >= 10 * adam["after_200"]["rare_over_frequent"]
-    told = [
-        f"after {steps} steps rare/frequent {a['rare_over_frequent']:.3g} by Momentum, {b['rare_over_frequent']:.3g} "
-        f"by Adam, mean loss {a['mean_loss']:.3g} and {b['mean_loss']:.3g}"
+    finding = "; ".join(
+        f"{'while it learns, ' * (steps == EARLY)}after {steps} steps, the rarest classes' loss is "
+        f"{a['rare_over_frequent']:.3g} times the most frequent's by Momentum, {b['rare_over_frequent']:.3g} times by "
+        f"Adam, the mean loss {a['mean_loss']:.3g} and {b['mean_loss']:.3g}"
         for steps, a, b in ((s, momentum[f"after_{s}"], adam[f"after_{s}"]) for s in MOMENTS)
-    ]
-    end = "" if slower else "; with 448 inputs for 384 rows Momentum fits every row in the end"
+    )
+    end = "" if slower else f". With {x.shape[1]} inputs for {len(x)} rows Momentum fits every row in the end"
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2, sharey=True)
@@ -81,5 +82,6 @@ def run() -> Outcome:
             axes.minorticks_off()
             label(axes, f"After {steps} steps", "rows per class", "", legend=k == 0)
         panels[0].set_ylabel("cross-entropy (nats)")
+        figure.suptitle("Loss of the classes by their frequency, each optimizer at its best rate for that moment")
 
-    return Outcome(numbers, slower and skewed, f"Seen {'; '.join(told)}{end}.", draw)
+    return Outcome(numbers, slower and skewed, f"{finding[0].upper()}{finding[1:]}{end}.", draw)

@@ -55,7 +55,7 @@ def path(make: Any) -> Any:
     claim="With a step counter that starts at 0 the bias correction divides by zero.",
     source="gradient descent series, part 5",
     criterion="One step at t = 0 leaves no finite parameter and no later step mends one; counted from 1 the first step "
-    "is lr to 1e-8 in every coordinate.",
+    "is lr to 1e-8 in every coordinate; adamas refuses a rule that counts from 0.",
 )
 def run() -> Outcome:
     """The same run with the counter one behind, in NumPy's arithmetic, and as a rule of adamas."""
@@ -80,13 +80,13 @@ def run() -> Outcome:
             "t = 1, 2, 3, ...": (range(STEPS + 1), 0.5 * (one**2).sum(axis=1)),
             "t = 0, 1, 2, ... (NaN after the first step)": (range(STEPS + 1), 0.5 * (zero**2).sum(axis=1)),
         }
-        curves(
-            figure.subplots(), lines, title="(x² + y²)/2 from (3, -2), lr 0.1", x="step", y="value", log="y", marker="."
-        )
+        axis, title = figure.subplots(), "(x² + y²)/2 from (3, -2), lr 0.1"
+        curves(axis, lines, title=title, x="step", y="value", log="y", marker=".", above=list(lines)[1])
+        axis.lines[1].set(marker="X", markersize=9)  # one point is all that there is of it
 
     finding = (
         f"Counted from 0, {finite[1]} of {len(START)} parameters are finite after the first step and {finite[-1]} "
         f"after {STEPS}: m_hat and v_hat are divided by 1 - beta^0 = 0. Counted from 1 the first step is "
-        f"{first[0]:.9f}. adamas refuses such a rule before it changes anything."
+        f"{first[0]:.9f}. adamas {'refuses' if numbers['adamas_says'] else 'takes'} such a rule."
     )
-    return Outcome(numbers, broken and right, finding, draw)
+    return Outcome(numbers, broken and right and bool(numbers["adamas_says"]), finding, draw)

@@ -90,6 +90,7 @@ def run() -> Outcome:
             x="step",
             y="mean squared error, rows weighted by use",
             reference="dense",
+            above="caught up",
         )
 
     return Outcome(numbers, passed, finding, draw)

@@ -86,7 +86,7 @@ def run() -> Outcome:
     finding = (
         f"The saddle is left after {saddle['Adam']['0.01']} (lr 0.01) and {saddle['Adam']['0.1']} (0.1) steps, by "
         f"gradient descent after {saddle['SGD']['0.01']} and {saddle['SGD']['0.1']}; from exactly on the ridge never. "
-        f"local minima, at best {100 * top['Adam']:.0f} % of the starts find the global one (SGD "
+        f"Among Rastrigin's local minima at best {100 * top['Adam']:.0f} % of the starts find the global one (SGD "
         f"{100 * top['SGD']:.0f} %, Momentum {100 * top['Momentum']:.0f} %)."
     )
     return Outcome(numbers, quick and top["Adam"] > 0.5, finding, draw)

@@ -55,6 +55,7 @@ def run() -> Outcome:
             y="share of normal parameters",
             log="x",
             marker="o",
+            above="half the spacing",
         )
         curves(
             right,
@@ -63,6 +64,7 @@ def run() -> Outcome:
             x="step",
             y="training loss (nats)",
             reference="float32",
+            above="bfloat16 copy",
         )
 
     numbers: dict[str, Any] = {

@@ -75,7 +75,8 @@ def run() -> Outcome:
         shown = {"Adam, lr 0.3": adam.trajectory, "sqrt(v) / |m|, lr 0.1": sizes.trajectory}
         paths(left, BOWL, shown, title="Swapped, every step goes down and left", reference="Adam, lr 0.3")
         finite_ends = {name: s for name, s in share.items() if np.isfinite(s)}
-        title = f"After {STEPS} steps at the best rate"
+        missing = "; ".join(f"{name}: NaN" for name, s in share.items() if not np.isfinite(s))
+        title = f"After {STEPS} steps at the best rate ({missing})"
         bars(
             right, list(finite_ends), list(finite_ends.values()), title=title, x="value / value at the start", log=True
         )

@@ -71,10 +71,14 @@ def run() -> Outcome:
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
         middle = np.median(angles, axis=0)
-        curves(left, {"sum": (range(STEPS), middle)}, title="Angle of the two gradients", x="step", y="cosine, median")
+        title = "Angle of the tasks' gradients under their sum"
+        curves(left, {"": (range(STEPS), middle)}, title=title, x="step", y="cosine (median of 6 seeds)")
+        left.get_legend().remove()
         left.axhline(0, color="#ee6677", linestyle=":")
-        for (name, values), colour, marker in zip(accuracy.items(), COLOURS, "osD^", strict=False):
-            right.plot(*(100 * np.array(values)).T, marker=marker, color=colour, linestyle="none", label=name)
+        left.annotate("below: conflict", (STEPS, 0), (0, -10), textcoords="offset points", ha="right", color="#ee6677")
+        for (name, values), colour, marker, size in zip(accuracy.items(), COLOURS, "osD^", (11, 8, 6, 5), strict=False):
+            hollow = {"markersize": size, "fillstyle": "none", "markeredgewidth": 1.6}  # seeds may coincide
+            right.plot(*(100 * np.array(values)).T, marker, color=colour, label=name, **hollow)
         right.set(title="Test accuracy, one dot per seed", xlabel="digit (%)", ylabel="odd or even (%)")
         right.legend(loc="best")
 
@@ -82,6 +86,12 @@ def run() -> Outcome:
         f"The gradients conflict in {100 * numbers['share_of_steps_with_a_conflict']:.0f} % of the steps. Lower test "
         "accuracy: "
         + ", ".join(f"{name} {100 * value:.1f} %" for name, value in numbers["lower_test_accuracy"].items())
-        + f". Higher than the sum beyond doubt: {', '.join(better) or 'none'}."
+        + ". Difference from the sum in points: "
+        + ", ".join(
+            f"{name} {100 * median(list(g)):+.1f} (95 % interval {100 * intervals[name][0]:+.1f} to "
+            f"{100 * intervals[name][1]:+.1f})"
+            for name, g in gain.items()
+        )
+        + f". Better beyond doubt: {', '.join(better) or 'none'}."
     )
     return Outcome(numbers, len(better) >= 2, finding, draw)

@@ -74,6 +74,11 @@ def run() -> Outcome:
     finding = (
         f"In {100 * conflict['sum']:.0f} % of the steps two gradients conflict. Largest final loss: "
         + ", ".join(f"{name} {value:.4f}" for name, value in largest.items())
-        + f". Lower than the sum beyond doubt: {', '.join(better) or 'none'}."
+        + ". Difference from the sum: "
+        + ", ".join(
+            f"{name} {median(list(g)):+.4f} (95 % interval {intervals[name][0]:+.4f} to {intervals[name][1]:+.4f})"
+            for name, g in gain.items()
+        )
+        + f". Better beyond doubt: {', '.join(better) or 'none'}."
     )
     return Outcome(numbers, len(better) >= 2, finding, draw)

@@ -59,6 +59,8 @@ def run() -> Outcome:
         lines = {f"eps = {eps:g}": (GRADIENTS, size) for eps, size in steps.items()}
         title = "First step by size of the gradient"
         curves(right, lines, title=title, x="|g|", y="step / lr", reference=f"eps = {EPS:g}", log="x")
+        right.set_ylim(-0.05, 1.4)
+        right.legend(loc="upper center", ncols=2)
 
     return Outcome(numbers, max(along.values()) <= 1e-12 and error <= 1e-12 and abs(half - 0.5) <= 1e-12, finding, draw)
 

@@ -63,8 +63,9 @@ def run() -> Outcome:
 
     def draw(figure: Figure) -> None:
         steps = np.arange(0, STEPS + 1, EVERY)
+        axis = figure.subplots()
         curves(
-            figure.subplots(),
+            axis,
             {name: (steps[1:], np.median(values, axis=0)[1:]) for name, values in losses.items()},
             title="Adam on the digits: six schedules, each at its best peak rate",
             x="step",
@@ -72,6 +73,9 @@ def run() -> Outcome:
             reference="constant",
             log="y",
         )
+        axis.axvline(STEPS // 2, color="0.5", linewidth=0.8)
+        top = axis.get_ylim()[1]
+        axis.annotate("half-way", (STEPS // 2, top), (4, -10), textcoords="offset points")
 
     numbers: dict[str, Any] = {
         "order": order,

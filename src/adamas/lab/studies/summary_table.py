@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..statistics import median, rate_width
+from ..surfaces import SURFACES
 from ._declare import Outcome, study
-from ._drawing import curves
+from ._drawing import SURFACE_TITLES, curves
 from ._field import RATES, STEPS, TARGETS, TUNING_SEED, final, finals, start, steps_to
 from ._field import run as run_once
-from ._rates import best, finite
+from ._rates import best, finite, on_surface
 
 MEMBERS = ("SGD", "Momentum", "RMSprop", "Adam")
 SEEDS = range(1, 6)
@@ -48,17 +51,25 @@ def run() -> Outcome:
     stable = mean_width["Adam"] == max(mean_width.values())
 
     def draw(figure: Any) -> None:
+        figure.set_size_inches(9.2, 6.6)
         for axis, problem in zip(figure.subplots(2, 2).flat, STEPS, strict=True):
-            lines = {m: (RATES, [min(x, 1e3) for x in finals(problem, m)]) for m in MEMBERS}
-            curves(axis, lines, title=problem, x="learning rate", y="final loss", reference="Adam", log="xy")
+            lines = {m: (RATES, [min(max(x, 1e-12), 1e3) for x in finals(problem, m)]) for m in MEMBERS}
+            title = SURFACE_TITLES[problem]
+            curves(axis, lines, title=title, x="learning rate", y="final loss", reference="Adam", log="xy")
+            if min(y for _, ys in lines.values() for y in ys) <= 1e-12:
+                axis.set_ylabel("final value (1e-12: or less)")
             if problem != "t0-bowl":
                 axis.get_legend().remove()
 
-    table = "; ".join(f"{p}: " + ", ".join(f"{m} {by[m]:g}" for m in MEMBERS) for p, by in steps.items())
+    leap_rate = rates["t0-bowl"]["RMSprop"]
+    leap = on_surface(SURFACES["t0-bowl"], "RMSprop", leap_rate, 1).trajectory
+    told = {SURFACE_TITLES[p]: ", ".join(f"{m} {by[m]:g}" for m in MEMBERS) for p, by in steps.items()}
+    table = "; ".join(f"{title}: {found}" for title, found in told.items())
     finding = (
         f"Median steps to the target, {table}. Decades of good rates on average: "
         + ", ".join(f"{m} {w:.2f}" for m, w in mean_width.items())
-        + f". Adam is not among the fastest on: {', '.join(slower) or 'none'}. (RMSprop's 4 steps on the bowl come at "
-        "lr 10: its first step, uncorrected, overshoots by 100 in each direction; the root of v is then the curvature.)"
+        + f". Adam is not among the fastest on: {', '.join(SURFACE_TITLES[p] for p in slower) or 'none'}. (RMSprop's "
+        f"{steps['t0-bowl']['RMSprop']:g} steps on the mild bowl come at lr {leap_rate:g}, where its first, "
+        f"uncorrected step is {float(np.abs(leap[1] - leap[0]).max()):.0f} long in each coordinate.)"
     )
     return Outcome(numbers, not slower and stable, finding.replace("inf", "never"), draw)

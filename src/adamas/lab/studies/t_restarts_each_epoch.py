@@ -63,6 +63,9 @@ def run() -> Outcome:
         axis = figure.subplots()
         lines = {label: (range(EPOCHS + 1), excess) for label, excess in seen.items()}
         curves(axis, lines, title="Linear regression, 4 batches an epoch", x="epoch", y="loss - least loss", log="y")
+        level = 0.1 * next(iter(seen.values()))[0]
+        axis.axhline(level, color="0.5", linewidth=0.8)
+        axis.annotate("10 % of the start", (EPOCHS, level), (0, 3), textcoords="offset points", ha="right")
 
     def same(pair: dict[str, int | None]) -> bool:
         ours, theirs = pair["restarted"], pair["Algorithm 1"]

@@ -9,7 +9,7 @@ import numpy as np
 import adamas
 from adamas import schedules
 
-from ..statistics import median
+from ..statistics import bootstrap_median, log_ratios, median
 from ..trial import run_trial
 from ._declare import Outcome, study
 from ._drawing import curves
@@ -40,23 +40,32 @@ MAKERS: dict[str, Any] = {
 def run() -> Outcome:
     """The two factors of the rate by step, and training with each."""
     problem = digits(hidden=(32, 32, 32))
-    losses = {(name, lr): _loss(problem, [make(lr) for _ in SEEDS]) for name, make in MAKERS.items() for lr in RATES}
+    ends = {(name, lr): _ends(problem, [make(lr) for _ in SEEDS]) for name, make in MAKERS.items() for lr in RATES}
+    losses = {key: median(found) for key, found in ends.items()}
     place = int(np.argmin([losses["Adam", lr] for lr in RATES[:-1]]))
     high = RATES[place + 1]  # the grid's neighbours lie a factor of about 3 apart
     plain, warm, rectified = (losses[name, high] for name in MAKERS)
     factor = _factors()
     first = int(np.argmax(factor < 0.5)) + 1  # before it the factor is 1 but for rounding
+    ours = {name: ends[name, high] for name in MAKERS}
     numbers: dict[str, Any] = {
         "first_rectified_step": first,
         "factor_at_first_100_1000_5000": [float(factor[t - 1]) for t in (first, 100, 1000, 5000)],
         "best_rate_of_adam": RATES[place],
         "rate": high,
         "median_loss_at_that_rate": {name: losses[name, high] for name in MAKERS},
-        "median_loss_at_the_best_rate": {name: losses[name, RATES[place]] for name in MAKERS},
+        "median_loss_by_rate": {f"{lr:g}": {name: losses[name, lr] for name in MAKERS} for lr in RATES},
+        "loss_by_seed_at_that_rate": ours,
     }
+    beside = _interval(ours["Adam, warm-up"], ours["RAdam"])
+    without = _interval(ours["Adam"], ours["Adam, warm-up"])
+    others = "; ".join(
+        f"at {lr:g}: {', '.join(f'{losses[name, lr]:.2g}' for name in MAKERS)}" for lr in RATES if lr != high
+    )
     finding = (
-        f"At lr {high:g}, 3 times Adam's best: Adam {plain:.2g}, with warm-up {warm:.2g}, RAdam {rectified:.2g}. At "
-        f"lr {RATES[place]:g}: {', '.join(f'{losses[name, RATES[place]]:.2g}' for name in MAKERS)}. With beta2 = "
+        f"At lr {high:g}, 3 times Adam's best: Adam {plain:.2g}, with warm-up {warm:.2g}, RAdam {rectified:.2g}; "
+        f"paired by seed warm-up over RAdam is {beside} and Adam over warm-up {without} (95 % intervals). "
+        f"{others[0].upper()}{others[1:]}. With beta2 = "
         f"0.999 RAdam is plain momentum before step {first}, then its factor is {factor[first - 1]:.3f}, "
         f"{factor[99]:.3f} at 100, {factor[999]:.3f} at 1000; the warm-up's is t/2000."
     )
@@ -72,16 +81,22 @@ def run() -> Outcome:
         y = "median training loss (nats)"
         curves(right, lines, title=title, x="learning rate", y=y, reference="Adam", log="xy", marker="o")
         right.set_xticks(RATES, [f"{lr:g}" for lr in RATES])
-        right.minorticks_off()
+        right.xaxis.minorticks_off()
 
     alike = max(warm, rectified) <= 1.25 * min(warm, rectified)
     return Outcome(numbers, alike and plain > max(warm, rectified), finding, draw)
 
 
-def _loss(problem: Any, optimizers: Any) -> float:
-    """Median over the seeds of the training loss, the mean of the last three evaluations."""
+def _ends(problem: Any, optimizers: Any) -> list[float]:
+    """By seed, the training loss as the mean of the last three evaluations."""
     runs = [run_trial(problem, o, s, STEPS, evaluate_every=EVERY) for o, s in zip(optimizers, SEEDS, strict=True)]
-    return median([float(np.mean(run.train[-3:])) if run.status == "ok" else np.inf for run in runs])
+    return [float(np.mean(run.train[-3:])) if run.status == "ok" else np.inf for run in runs]
+
+
+def _interval(ours: list[float], theirs: list[float]) -> str:
+    """The 95 % interval of the paired ratio, in words."""
+    low, high = np.exp(bootstrap_median(log_ratios(ours, theirs)))
+    return f"{low:.2f} to {high:.2f}"
 
 
 def _factors() -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -55,7 +55,7 @@ def run() -> Outcome:
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
         shown = {"Algorithm 1": adam[1.0].trajectory, "printed": printed[1.0].trajectory}
-        paths(left, BOWL, shown, title=f"lr {LR}", reference="Algorithm 1")
+        paths(left, BOWL, shown, title=f"Paths on x²/20 + y², lr {LR}", reference="Algorithm 1")
         lines = {f"printed, f times {s:g}": (range(len(r.losses)), r.losses / s) for s, r in printed.items()}
         lines |= {"Algorithm 1, any factor": (range(31), adam[1.0].losses)}
         curves(

@@ -72,13 +72,13 @@ def run() -> Outcome:
     def draw(figure: Any) -> None:
         left, right = figure.subplots(1, 2)
         shown = {"Adam": adam.trajectory, "only the powers": printed["only the powers"].trajectory}
-        paths(left, BOWL, shown, title="Algorithm 1 and the powers alone", reference="Adam")
+        paths(left, BOWL, shown, title="Paths on x²/20 + y²: Algorithm 1 and the powers alone", reference="Adam")
         values = {"Adam": adam, **printed}
         lines = {name: (range(len(r.losses)), r.losses) for name, r in values.items()}
         curves(
             right,
             lines,
-            title="The two without squares end in NaN at once",
+            title="The two that do not square g end in NaN at once",
             x="step",
             y="x²/20 + y²",
             reference="Adam",
