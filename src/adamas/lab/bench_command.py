@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 from typing import Any
@@ -53,6 +54,8 @@ def bench(
 
     rows = benchmark.run(Job(suite, "", rule_path or "", quick, repeats), only, tell)
     if as_json:
+        if suite == "torch":
+            importlib.import_module("adamas.torch")  # so that it is said whether its fast look works here
         machine = {k: v for k, v in adamas.info().items() if k != "cache_folder"}  # a path of this machine
         print_json({"machine": machine, "suite": suite, "quick": quick, "repeats": repeats, "rows": rows})
     else:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ._classes import make_classes, optimizer
 from ._helpers import decay_groups, patch
-from ._look import layout_known as looks_fast
 from ._optimizer import FusedOptimizer
+from ._records import layout_known as looks_fast
 
 CLASSES: dict[str, type[FusedOptimizer]] = make_classes()
 globals().update(CLASSES)

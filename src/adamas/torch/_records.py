@@ -1,0 +1,98 @@
+"""torch's own records of a tensor (c10/core/TensorImpl.h, torch/csrc/autograd/variable.h), as this module reads them.
+
+`layout_known()` verifies the layout on this interpreter, by tensors whose properties it knows.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+HEAD = object.__basicsize__
+LIST_SIZE, LIST_ITEMS, IMPL = HEAD, HEAD + 8, HEAD  # PyListObject; THPVariable
+STORAGE, AUTOGRAD, COUNTER, FIRST, OFFSET, TYPE_WORD, WORDS = 16, 24, 40, 56, 144, 160, 15  # TensorImpl; from FIRST on
+DATA, GRAD, VERSION = 16, 40, 16  # StorageImpl; AutogradMeta; VersionCounter
+MAX_DIMS = 5  # more are kept elsewhere
+OFFSET_WORD, TYPE_PLACE = (OFFSET - FIRST) // 8, (TYPE_WORD - FIRST) // 8
+MEANINGFUL = 2**63 - 1  # the top bit of the word of type and flags is padding
+
+
+def words_at(address: int, count: int) -> NDArray[np.int64]:
+    return np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(address)).copy()
+
+
+def base_of(tensor: torch.Tensor) -> int:
+    """Where the tensor's storage begins."""
+    return int(words_at(int(words_at(tensor._cdata + STORAGE, 1)[0]) + DATA, 1)[0])
+
+
+@cache
+def undefined() -> int:
+    """What stands in place of a gradient that is None."""
+    t = torch.zeros(1, requires_grad=True)
+    return int(words_at(int(words_at(t._cdata + AUTOGRAD, 1)[0]) + GRAD, 1)[0])
+
+
+@cache
+def layout_known() -> bool:
+    """Whether tensors on this interpreter have the layout that `NativeLook` reads."""
+    if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    if torch.Tensor.__basicsize__ < HEAD + 8 or len(torch.Tensor.__mro__) != 3:
+        return False
+    return all(_verify())
+
+
+def _verify() -> Iterator[bool]:
+    """Statements about known tensors; what a later one follows, an earlier one has verified."""
+    some = [
+        torch.arange(120, dtype=torch.float32).reshape(2, 3, 4, 5).permute(2, 0, 3, 1)[1:, :, ::2],
+        torch.zeros(7, dtype=torch.float64)[3:],
+        torch.zeros((), dtype=torch.bfloat16),
+        torch.zeros(3, 0, 2, dtype=torch.complex64),
+    ]
+    listed = list(some)
+    yield [int(w) for w in words_at(id(listed) + LIST_SIZE, 1)] == [len(listed)]
+    yield [int(w) for w in words_at(int(words_at(id(listed) + LIST_ITEMS, 1)[0]), 4)] == [id(t) for t in some]
+    for t in some:
+        yield int(words_at(id(t) + IMPL, 1)[0]) == t._cdata
+        words = [int(w) for w in words_at(t._cdata, (FIRST // 8) + WORDS)]
+        yield words[STORAGE // 8] == t.untyped_storage()._cdata
+        yield words[FIRST // 8] == t.dim()
+        sizes = FIRST // 8 + 1
+        yield words[sizes : sizes + t.dim()] == list(t.shape)
+        yield words[sizes + MAX_DIMS : sizes + MAX_DIMS + t.dim()] == list(t.stride())
+        yield words[OFFSET // 8] == t.storage_offset()
+        yield words[OFFSET // 8 + 1] == t.numel()
+        yield base_of(t) == t.untyped_storage().data_ptr()
+    for t in (torch.zeros(3), torch.nn.Parameter(torch.zeros(2))):
+        counter = int(words_at(t._cdata + COUNTER, 1)[0])
+        for version in range(3):
+            yield int(words_at(counter + VERSION, 1)[0]) & 0xFFFFFFFF == t._version == version
+            torch.autograd.graph.increment_version(t)
+    with torch.inference_mode():
+        yield int(words_at(torch.zeros(3)._cdata + COUNTER, 1)[0]) == 0
+    plain = torch.zeros(3)
+    yield int(words_at(plain._cdata + AUTOGRAD, 1)[0]) == 0
+    for t in (torch.zeros(3, requires_grad=True), torch.nn.Parameter(torch.zeros(2, 2))):
+        meta = int(words_at(t._cdata + AUTOGRAD, 1)[0])
+        yield meta != 0
+        yield int(words_at(meta + GRAD, 1)[0]) == undefined()
+        t.grad = torch.ones_like(t)
+        yield int(words_at(meta + GRAD, 1)[0]) == t.grad._cdata
+        t.grad = None
+        yield int(words_at(meta + GRAD, 1)[0]) == undefined()
+    kinds = [torch.zeros(3, dtype=d) for d in (torch.float32, torch.float64, torch.float16, torch.bfloat16)]
+    kinds += [torch.zeros(3, dtype=torch.complex64), torch.zeros(3, dtype=torch.complex64).conj()]
+    kinds += [torch.zeros(3, device="meta"), torch.zeros(3).to_sparse()]
+    tails = [tuple(int(w) for w in words_at(t._cdata + TYPE_WORD, 2)) for t in kinds]
+    tails = [(a & MEANINGFUL, b) for a, b in tails]
+    yield len(set(tails)) == len(kinds)
+    again = tuple(int(w) for w in words_at(torch.ones(3, dtype=torch.float32)._cdata + TYPE_WORD, 2))
+    yield (again[0] & MEANINGFUL, again[1]) == tails[0]
