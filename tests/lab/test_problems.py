@@ -5,22 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import adamas
 from adamas.lab import digits
 from adamas.lab.errors import InputError
-from adamas.lab.networks import DenseNetwork
-from adamas.lab.problems import DigitsProblem, get_problem, registry
+from adamas.lab.networks import DenseLayers, DenseNetwork, DenseRegression
+from adamas.lab.problems import get_problem, registry
 from adamas.lab.problems.base import batches
+from adamas.lab.problems.tabular import DiabetesNetwork
+from adamas.lab.problems.wilson import Wilson, examples
 from adamas.lab.surfaces import SURFACES, get_surface
 
 
 @pytest.mark.parametrize("hidden", [(), (32,), (7, 5)])
 def test_network_gradient_equals_finite_differences(hidden: tuple[int, ...]) -> None:
-    problem = DigitsProblem("check", hidden, targets=(1.0,), dtype="float64")
-    params = problem.start(3)
     data = digits.load("float64").train
     rows = np.arange(20)
-    x, y = data.x[rows], data.y[rows]
-    grads = problem.network.gradient(params, x, y)
+    numbers = np.random.default_rng(1).standard_normal((20, 3))
+    for network, y in ((DenseNetwork((64, *hidden, 10)), data.y[rows]), (DenseRegression((64, *hidden, 3)), numbers)):
+        assert_gradient(network, data.x[rows], y)
+
+
+def assert_gradient(network: DenseLayers, x: np.ndarray, y: np.ndarray) -> None:
+    params = network.start(np.random.default_rng(3), np.float64)
+    grads = network.gradient(params, x, y)
     rng = np.random.default_rng(0)
     for name, value in params.items():
         for flat in rng.choice(value.size, min(value.size, 25), replace=False):
@@ -29,7 +36,7 @@ def test_network_gradient_equals_finite_differences(hidden: tuple[int, ...]) -> 
             for shift in (1e-6, -1e-6):
                 moved = {k: v.copy() for k, v in params.items()}
                 moved[name][place] += shift
-                losses.append(problem.network.loss(moved, x, y))
+                losses.append(network.loss(moved, x, y))
             slope = (losses[0] - losses[1]) / 2e-6
             assert grads[name][place] == pytest.approx(slope, rel=1e-5, abs=1e-8), (name, place)
 
@@ -46,6 +53,59 @@ def test_network_loss_survives_large_scores() -> None:
     network = DenseNetwork((1, 2))
     params = {"layer1.weight": np.array([[1e4, 0.0]]), "layer1.bias": np.zeros(2)}
     assert network.loss(params, np.ones((1, 1)), np.array([1])) == 1e4
+
+
+def test_regression_loss_is_half_the_squared_error() -> None:
+    params = {"layer1.weight": np.array([[2.0, 0.0]]), "layer1.bias": np.array([0.0, 1.0])}
+    x, y = np.array([[1.0], [3.0]]), np.array([[0.0, 1.0], [6.0, 4.0]])
+    # predicted (2, 1) and (6, 1): squared errors 4 + 0 and 0 + 9
+    assert DenseRegression((1, 2)).loss(params, x, y) == 13 / 4
+    grads = DenseRegression((1, 2)).gradient(params, x, y)
+    np.testing.assert_array_equal(grads["layer1.weight"], [[1.0, -4.5]])
+    np.testing.assert_array_equal(grads["layer1.bias"], [1.0, -1.5])
+
+
+def test_rows_of_wilson() -> None:
+    np.testing.assert_array_equal(
+        examples(np.array([1.0, -1.0])), [[1, 1, 1, 1, 0, 0, 0, 0, 0], [-1, 1, 1, 0, 1, 1, 1, 1, 1]]
+    )
+
+
+def test_gradient_descent_finds_the_shortest_solution_of_wilson_and_adam_another() -> None:
+    problem = get_problem("wilson")
+    assert isinstance(problem, Wilson)
+    start = problem.start(0)["weight"]
+    shortest = start + np.linalg.lstsq(problem.x, problem.y - problem.x @ start, rcond=None)[0]
+    found = {}
+    for name, optimizer in (("sgd", adamas.SGD(lr=0.3)), ("adam", adamas.Adam(lr=0.01))):
+        params, gradient = problem.start(0), problem.gradients(0, 4000)
+        for step in range(4000):
+            optimizer.step(params, gradient(params, step))
+        assert problem.evaluate(params).train < 1e-10
+        found[name] = params["weight"]
+    np.testing.assert_allclose(found["sgd"], shortest, atol=1e-4)
+    positive = np.mean(problem.y > 0)
+    for weight in found.values():
+        w0, w12 = weight[0], weight[1] + weight[2]
+        by_hand = (positive * (w0 + w12 - 1) ** 2 + (1 - positive) * (w12 - w0 + 1) ** 2) / 2
+        assert problem.evaluate({"weight": weight}).valid == pytest.approx(by_hand, rel=1e-12)
+    np.testing.assert_allclose(found["adam"][:3], 0.25, atol=2e-3)
+    # 3/4 for every fresh example of label 1, 1/4 for every one of label -1
+    expected = (positive * 0.25**2 + (1 - positive) * 1.25**2) / 2
+    assert problem.evaluate({"weight": found["adam"]}).valid == pytest.approx(expected, rel=0.01)
+    assert problem.evaluate({"weight": found["sgd"]}).valid < 2e-4
+
+
+def test_diabetes_network_holds_out_a_fifth() -> None:
+    problem = get_problem("diabetes-mlp")
+    assert isinstance(problem, DiabetesNetwork)
+    (x, y), (held_x, held_y) = problem.parts
+    assert (x.shape, y.shape, held_x.shape, held_y.shape) == ((354, 10), (354, 1), (88, 10), (88, 1))
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(y.std(), 1, rtol=1e-6)
+    zero = {name: np.zeros_like(value) for name, value in problem.start(0).items()}
+    assert problem.evaluate(zero).train == pytest.approx(0.5, rel=1e-6)
+    assert problem.evaluate(zero).valid == pytest.approx(np.mean(held_y**2) / 2, rel=1e-6)
 
 
 def test_network_refuses_sizes() -> None:

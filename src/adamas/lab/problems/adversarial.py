@@ -6,6 +6,7 @@ import numpy as np
 
 from .base import Gradient, Losses, Params, Problem
 from .function import Vector
+from .wilson import Wilson
 
 
 class Reddi(Problem):
@@ -125,4 +126,5 @@ def adversarial() -> list[Problem]:
         Reddi("reddi-cycle", big=3.0, chance=None),
         Reddi("reddi-random", big=101.0, chance=0.02),
         LabelImbalance(),
+        Wilson(),
     ]

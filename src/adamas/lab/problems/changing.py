@@ -114,8 +114,8 @@ class Delayed(Problem):
     tags = ("closed form", "convex", "changing")
     source = "stale gradients bound the rate; the more momentum, the sooner"
     targets = SMALL
-    steps = 2000
-    evaluate_every = 10
+    steps = 3000  # a rate of 1e-3 must not fail for want of steps: late gradients are larger ones, and would spare some
+    evaluate_every = 15
     cycle = 1  # at a point where one stays, all gradients are the same
 
     def __init__(self, *, delay: int) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .. import digits
 from ..networks import DenseNetwork
-from .base import Gradient, Losses, Params, Problem, batches
+from .base import Params, Problem
+from .network_problem import NetworkProblem, Part
 
 
-class DigitsProblem(Problem):
+class DigitsProblem(NetworkProblem):
     """Handwritten digits classified by a dense network, mini-batches of 64.
 
     Args:
@@ -20,10 +19,9 @@ class DigitsProblem(Problem):
         best_known: Lowest validation loss seen.
     """
 
+    network: DenseNetwork
     steps = 400
     evaluate_every = 5
-    batch_size = 64
-    loss_name = "cross-entropy"
     noise = "mini-batches of 64"
     tags = ("data", "images", "network", "noisy")
     source = "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI 1998 (scikit-learn)"
@@ -40,32 +38,16 @@ class DigitsProblem(Problem):
         self.name = name
         self.targets = targets
         self.network = DenseNetwork((64, *hidden, 10))
-        self.dtype = dtype
+        self.dtype: digits.Precision = dtype
         self.best_known = best_known
         shape = "-".join(str(n) for n in self.network.sizes)
         kind = "a small network" if hidden else "softmax regression"
         self.title = f"handwritten digits, {kind} ({shape})"
 
-    def start(self, seed: int) -> Params:
-        return self.network.start(np.random.default_rng([seed, 0]), self.dtype)
-
-    def gradients(self, seed: int, steps: int) -> Gradient:
-        data = digits.load(self.dtype).train
-        order = batches(len(data.y), self.batch_size, seed, steps)
-        network = self.network
-
-        def gradient(params: Params, step: int) -> Params:
-            rows = order[step]
-            return network.gradient(params, data.x[rows], data.y[rows])
-
-        return gradient
-
-    def evaluate(self, params: Params) -> Losses:
+    @property
+    def parts(self) -> tuple[Part, Part]:
         data = digits.load(self.dtype)
-        return Losses(
-            self.network.loss(params, data.train.x, data.train.y),
-            self.network.loss(params, data.valid.x, data.valid.y),
-        )
+        return (data.train.x, data.train.y), (data.valid.x, data.valid.y)
 
     def test_accuracy(self, params: Params) -> float | None:
         test = digits.load(self.dtype).test

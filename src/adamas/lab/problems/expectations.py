@@ -70,6 +70,10 @@ EXPECTATIONS: dict[str, Expectations] = {
     ),
     "reddi-random": ((_one("amsgrad", 0.03, 5e-3, **SHORT),), (Expected("adam", (1e-3, 1e-2, 0.1), 5e-3, SHORT),)),
     "label-imbalance": ((_one("adam", 0.03, 1e-3),), (Expected("sgd", (*SMALL, 1e-2, 0.1, 0.3), 2e-2),)),
+    "wilson": (
+        (_one("sgd", 0.3, 3e-4), _one("momentum", 0.01, 3e-4)),
+        tuple(Expected(name, EVERY, target) for name, target in (("adam", 0.1), ("adagrad", 0.1), ("rmsprop", 5e-3))),
+    ),
     # tables
     "linreg-full": ((_one("adam", 0.1, 3e-5), _one("sgd", 0.01, 1e-3)), (Expected("sgd", LARGE, 3e-3),)),
     "linreg-mini": ((_one("adam", 0.1, 3e-2), _one("sgd", 0.01, 3e-2)), (Expected("sgd", LARGE, 0.3),)),
@@ -77,6 +81,11 @@ EXPECTATIONS: dict[str, Expectations] = {
     "logreg-cancer-raw": ((_one("adam", 0.1, 3e-4),), (Expected("sgd", (1e-6, 1e-5, 1e-4, 1e-3), 3e-3),)),
     "wine-softmax": ((_one("adam", 0.03, 3e-5), _one("sgd", 1.0, 3e-5)), (Expected("sgd", SMALL, 3e-3),)),
     "diabetes": ((_one("adam", 0.01, 2e-3), _one("momentum", 0.01, 2e-3)), (Expected("sgd", (1e-4, 0.3, 1.0), 2e-3),)),
+    "diabetes-mlp": (
+        (_one("adam", 0.01, 0.28), _one("momentum", 0.01, 0.28)),
+        (Expected("sgd", (*SMALL, 1.0), 0.36), Expected("adam", (1.0, 3.0), 0.28)),
+    ),
+    "star98": ((_one("adam", 0.1, 1e-4), _one("momentum", 0.1, 1e-4)), (Expected("sgd", EVERY, 1e-4),)),
     "linnerud": ((_one("adam", 0.03, 3e-5), _one("sgd", 0.1, 3e-5)), (Expected("sgd", (1e-4, 1.0), 3e-3),)),
     # text
     "text-bigram": ((_one("adam", 0.01, 1.5e-2), _one("rmsprop", 0.01, 1e-2)), (Expected("sgd", LARGE, 1.5e-2),)),

@@ -63,7 +63,7 @@ FAMILIES = (
     Family(
         "moving-target", "turns in 4000 steps", (1, 10, 40), lambda turns: MovingTarget(period=int(4000 / turns)), 1
     ),
-    Family("delay", "steps", (0, 4, 16), lambda delay: Delayed(delay=int(delay))),
+    Family("delay", "steps", (0, 4, 16, 64, 256), lambda delay: Delayed(delay=int(delay))),
     Family("label-imbalance", "groups", (3, 5, 6), lambda groups: LabelImbalance(groups=int(groups))),
 )
 

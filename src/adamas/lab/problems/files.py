@@ -23,7 +23,8 @@ from ..csvdata import EDIT, Table, from_arrays, header_of, read_csv
 from ..errors import InputError
 from ..networks import DenseNetwork
 from ..standardise import Scale
-from .base import Gradient, Losses, Params, Problem, batches
+from .base import Problem
+from .network_problem import NetworkProblem, Part
 from .ratings import RatingsProblem, read_ratings
 from .tables import LeastSquares, TableProblem
 
@@ -33,7 +34,7 @@ SHARES = (5e-3, 2e-3, 1e-3, 3e-4, 1e-4)
 """Targets of a regression: shares of the excess loss at the start."""
 
 
-class ClassesProblem(Problem):
+class ClassesProblem(NetworkProblem):
     """Softmax regression, or a network, on a user's classes; one part in five is held out.
 
     Args:
@@ -43,10 +44,8 @@ class ClassesProblem(Problem):
         hidden: Units of the hidden layers.
     """
 
-    loss_name = "cross-entropy"
     best_known = 0.0
     evaluate_every = 10
-    batch_size = 64
     noise = "mini-batches of 64"
     tags = ("data", "user", "noisy")
     source = "the user's file"
@@ -57,8 +56,7 @@ class ClassesProblem(Problem):
         if len(y) < 10 or classes < 2:
             raise InputError(f"{name}: {len(y)} rows of {classes} classes; a race needs 10 rows and 2 classes or more")
         order = np.random.default_rng(0).permutation(len(y))
-        held = order[: len(y) // 5]
-        rest = order[len(y) // 5 :]
+        held, rest = order[: len(y) // 5], order[len(y) // 5 :]
         scale = Scale.of(x[rest].astype(np.float64))
         x = scale.apply(x).astype(np.float32)
         self.train, self.valid = (x[rest], y[rest]), (x[held], y[held])
@@ -68,16 +66,9 @@ class ClassesProblem(Problem):
         guess = float(np.log(classes))
         self.targets = tuple(guess * share for share in (0.9, 0.7, 0.5, 0.3, 0.2))
 
-    def start(self, seed: int) -> Params:
-        return self.network.start(np.random.default_rng([seed, 0]), np.float32)
-
-    def gradients(self, seed: int, steps: int) -> Gradient:
-        x, y = self.train
-        order = batches(len(y), self.batch_size, seed, steps)
-        return lambda params, step: self.network.gradient(params, x[order[step]], y[order[step]])
-
-    def evaluate(self, params: Params) -> Losses:
-        return Losses(self.network.loss(params, *self.train), self.network.loss(params, *self.valid))
+    @property
+    def parts(self) -> tuple[Part, Part]:
+        return self.train, self.valid
 
 
 def is_file(name: str) -> bool:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..networks import DenseNetwork
-from .base import Gradient, Losses, Params, Problem, batches
+from .base import Gradient, Losses, Params, Problem
 from .function import Vector
+from .network_problem import NetworkProblem, Part
 
 SYMBOLS = 64
 """The most frequent characters, the last of them standing for all others."""
@@ -202,7 +203,7 @@ class WordFactors(Problem):
         return {name: value.copy() for name, value in self._solution[0].items()}
 
 
-class CharacterNetwork(Problem):
+class CharacterNetwork(NetworkProblem):
     """The next character from the four before it, by one hidden layer; 10 000 places, a tenth held out.
 
     Args:
@@ -211,7 +212,6 @@ class CharacterNetwork(Problem):
     """
 
     name = "text-charlm"
-    loss_name = "cross-entropy"
     tags = ("data", "text", "network", "noisy")
     source = SOURCE
     targets = (2.9, 2.6, 2.4, 2.2, 2.1)
@@ -223,15 +223,12 @@ class CharacterNetwork(Problem):
     held_out = 1_000
 
     def __init__(self, *, hidden: int = 64, batch: int = 128) -> None:
-        self.batch = batch
+        self.batch_size = batch
         self.network = DenseNetwork((self.context * SYMBOLS, hidden, SYMBOLS))
         self.noise = f"mini-batches of {batch}"
         self.title = f"{self.name}: the next character from {self.context}, {hidden} hidden units"
 
-    def start(self, seed: int) -> Params:
-        return self.network.start(np.random.default_rng([seed, 0]), np.float32)
-
-    def _examples(self, places: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    def _examples(self, places: NDArray[np.intp]) -> Part:
         """One-hot contexts, shape (places, context * SYMBOLS), and the characters after them."""
         text = characters()
         x = np.zeros((len(places), self.context * SYMBOLS), np.float32)
@@ -239,19 +236,10 @@ class CharacterNetwork(Problem):
             x[np.arange(len(places)), k * SYMBOLS + text[places + k]] = 1
         return x, text[places + self.context]
 
-    def gradients(self, seed: int, steps: int) -> Gradient:
-        order = batches(self.sample - self.held_out, self.batch, seed, steps)
-        return lambda params, step: self.network.gradient(params, *self._examples(order[step]))
-
     @cached_property
-    def _parts(self) -> tuple[tuple[NDArray[np.float32], NDArray[np.intp]], ...]:
-        """All training places, and the held-out ones."""
+    def parts(self) -> tuple[Part, Part]:
         first = self.sample - self.held_out
         return self._examples(np.arange(first)), self._examples(np.arange(first, self.sample))
-
-    def evaluate(self, params: Params) -> Losses:
-        train, valid = (self.network.loss(params, *part) for part in self._parts)
-        return Losses(train, valid)
 
 
 def text() -> list[Problem]:

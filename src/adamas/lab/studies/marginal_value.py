@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import adamas
 
 from ..models import Linear
+from ..problems.wilson import examples
 from ..style import COLOURS
 from . import Outcome, study
 from ._training import label
@@ -20,17 +21,6 @@ if TYPE_CHECKING:
 EXAMPLES, POSITIVE, SEED = 60, 37, 0
 LONG_STEPS, STEPS = 1500, 800
 Floats = NDArray[np.float64]
-
-
-def examples(y: Floats) -> Floats:
-    """Feature 0 is the label, 1 and 2 are 1, then every example has its own: one if positive, five if negative."""
-    own = np.where(y > 0, 1, 5)
-    x = np.zeros((len(y), 3 + int(own.sum())))
-    x[:, 0], x[:, 1:3] = y, 1.0
-    first = 3 + np.cumsum(own) - own
-    for i in range(len(y)):
-        x[i, first[i] : first[i] + own[i]] = 1.0
-    return x
 
 
 def solve(x: Floats, y: Floats, optimizer: Any, steps: int) -> Floats:
