@@ -11,7 +11,7 @@ import pytest
 from small_race import invoke
 
 import adamas.lab
-from adamas.lab import studies
+from adamas.lab import i18n_studies, studies
 from adamas.lab.studies import Outcome, Study, _run
 
 
@@ -141,12 +141,37 @@ def test_page_json_and_figures(tmp_path: Path) -> None:
         (["nosuch"], "unknown study 'nosuch'; choose from: all, blank"),
         (["holds", "nosuch"], "unknown study 'nosuch'"),
         (["holds", "--list"], "--list runs nothing"),
+        (["--list", "--lang", "zh"], "leave out NAME, --out and --lang"),
+        (["holds", "--lang", "zh"], "name its folder by --out DIR"),
+        (["holds", "--lang", "fr"], "'fr' is not one of 'en', 'zh'"),
     ],
 )
 def test_wrong_usage(words: list[str], text: str, tmp_path: Path) -> None:
     result = invoke("study", *words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert text in result.stderr
+
+
+def test_the_page_in_chinese(tmp_path: Path) -> None:
+    result = invoke("study", "bias-correction", "scale-equivariance", "--out", tmp_path / "o", "--lang", "zh")
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "o/studies.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in page
+    for words in ("检验了 2 条论断", "1 成立", "1 不成立", "判据", i18n_studies.CLAIMS["bias-correction"]):
+        assert words in page, words
+    english = studies.get_study("bias-correction")
+    assert english.claim not in page
+    assert english.criterion in page
+    (first, _) = json.loads((tmp_path / "o/studies.json").read_text(encoding="utf-8"))
+    assert (first["claim"], first["verdict"]) == (english.claim, "FAIL")
+
+
+def test_every_claim_is_told_in_chinese_with_its_numbers() -> None:
+    assert sorted(i18n_studies.CLAIMS) == studies.names()
+    for name, chinese in i18n_studies.CLAIMS.items():
+        assert re.search("[\u4e00-\u9fff]", chinese), name
+        for number in re.findall(r"\d+\.\d+|\d{2,}", studies.get_study(name).claim):
+            assert number in chinese, (name, number)
 
 
 @pytest.mark.usefixtures("made")

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import InputError, LabError
+from .i18n import LANGUAGES
 from .options import exits, json_option, note, out_option, overwrite_option, print_json, quiet_option
 from .progress import Progress
 from .runfolder import RunFolder
@@ -29,6 +30,7 @@ Examples:
   adamas study --list
   adamas study bias-correction amsgrad-counterexample
   adamas study all --out runs/studies
+  adamas study all --out runs/studies-zh --lang zh
 """
 COLOURS = dict(zip(VERDICTS, ("green", "yellow", "dim", "red"), strict=True))
 
@@ -42,11 +44,18 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option("--list", "as_list", is_flag=True, help="List the studies with their claims; run nothing.")
 @out_option
 @overwrite_option
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of the page in DIR.  [default: en]")
 @json_option
 @quiet_option
 @exits
 def study(
-    wanted: tuple[str, ...], as_list: bool, out: Path | None, overwrite: bool, as_json: bool, quiet: bool
+    wanted: tuple[str, ...],
+    as_list: bool,
+    out: Path | None,
+    overwrite: bool,
+    lang: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Put claims about Adam and its family to the test: PASS or FAIL, with numbers.
 
@@ -58,14 +67,16 @@ def study(
     Exit code: 0 done, 1 a study crashed, 2 wrong usage.
     """
     if as_list:
-        if wanted or out:
-            raise InputError("--list runs nothing; leave out NAME and --out")
+        if wanted or out or lang:
+            raise InputError("--list runs nothing; leave out NAME, --out and --lang")
         _list(as_json)
         return
     if not wanted:
         raise InputError(f"name a study or several, or all; there are: {', '.join(names())}")
+    if lang and out is None:
+        raise InputError(f"--lang {lang} is the language of the page; name its folder by --out DIR")
     plan = chosen(wanted)
-    results = _run(plan, None, quiet) if out is None else _run_into(plan, out, overwrite, quiet)
+    results = _run(plan, None, quiet) if out is None else _run_into(plan, out, overwrite, lang or "en", quiet)
     if as_json:
         print_json([result.to_dict() for result in results])
     else:
@@ -90,11 +101,11 @@ def _run(plan: Sequence[str], folder: RunFolder | None, quiet: bool) -> list[Stu
     return results
 
 
-def _run_into(plan: Sequence[str], out: Path, overwrite: bool, quiet: bool) -> list[StudyResult]:
+def _run_into(plan: Sequence[str], out: Path, overwrite: bool, lang: str, quiet: bool) -> list[StudyResult]:
     command = shlex.join(["adamas", "study", *plan])
     with RunFolder(out, command=command, kind="study", settings={"studies": plan}, overwrite=overwrite) as folder:
         results = _run(plan, folder, quiet)
-        write_page(folder, results)
+        write_page(folder, results, lang)
     return results
 
 
