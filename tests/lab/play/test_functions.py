@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
-import subprocess
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pytest
+from runtime import evaluate
 
 from adamas import schedules
 from adamas.lab.errors import InputError
@@ -18,35 +17,64 @@ from adamas.lab.play.functions import function_source
 from adamas.lab.play.javascript import Printer, PrintError
 from adamas.lab.play.landscapes import landscape_source, landscapes
 from adamas.lab.play.page import page
+from adamas.lab.play.recording import recorded_source
 from adamas.lab.play.timetables import KINDS, schedules_source
+from adamas.lab.surfaces import SURFACES
 from adamas.rules import ROLL
 
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="needs Node.js to run the printed functions")
 
-
-def evaluate(expression: str) -> Any:
-    assert NODE is not None
-    program = f"process.stdout.write(JSON.stringify({expression}))"
-    return json.loads(subprocess.run([NODE, "-e", program], capture_output=True, text=True, check=True).stdout)
-
-
-@needs_node
-def test_surfaces_and_gradients() -> None:
+def points(surface: Any) -> list[list[float]]:
+    """Random points of the window, the start and the origin."""
     rng = np.random.default_rng(3)
-    for surface in landscapes():
-        points = [[float(rng.uniform(*side)) for side in surface.window] for _ in range(50)]
-        source = landscape_source(surface)
-        ours = evaluate(f"((s) => {json.dumps(points)}.map((z) => [s.value(z), ...s.gradient(z)]))({source})")
-        theirs = [[float(surface.value(np.array(z))), *map(float, surface.gradient(np.array(z)))] for z in points]
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12, err_msg=surface.name)
-        for z in points[:10]:
+    random = [[float(rng.uniform(*side)) for side in surface.window] for _ in range(50)]
+    return [*random, list(surface.start), [0.0, 0.0]]
+
+
+def test_surfaces_and_gradients() -> None:
+    sources = ", ".join(f"{s.name!r}: {landscape_source(s)}" for s in landscapes())
+    given = {surface.name: points(surface) for surface in landscapes()}
+    ours = evaluate(
+        f"((all) => Object.entries(given).map(([name, list]) => list.map((z) => [all[name].value(z), "
+        f"...all[name].gradient(z)])))({{ {sources} }})",
+        given,
+    )
+    for surface, found in zip(landscapes(), ours, strict=True):
+        theirs = [[surface.value(z), *surface.gradient(z)] for z in map(np.array, given[surface.name])]
+        np.testing.assert_allclose(found, theirs, rtol=1e-12, atol=1e-15, err_msg=surface.name)
+        for z in given[surface.name][:10]:
             h = 1e-6
             slope = [(surface.value(z + h * e) - surface.value(z - h * e)) / (2 * h) for e in np.eye(2)]
             np.testing.assert_allclose(surface.gradient(np.array(z)), slope, rtol=1e-4, atol=1e-5, err_msg=surface.name)
 
 
-@needs_node
+def test_the_laboratorys_own_surfaces_are_all_there() -> None:
+    assert [s.name for s in landscapes()] == [*SURFACES, "tilt"]
+
+
+def test_a_surface_is_recorded_as_numpy_computes_it() -> None:
+    def value(z: Any) -> Any:
+        x, y = z
+        return np.sum(np.minimum(z**2, 3.0), axis=0) + sum(-k * x * y**k for k in (1, 3))
+
+    assert recorded_source(value) == (
+        "([x, y]) => { return Math.min(x * x, 3) + Math.min(y * y, 3) + (0 + -1 * x * y + -3 * x * Math.pow(y, 3)); }"
+    )
+
+
+@pytest.mark.parametrize(
+    ("surface", "message"),
+    [
+        (lambda z: np.arctan(z[0]), "np.arctan"),
+        (lambda z: np.cumsum(z), "np.cumsum"),
+        (lambda z: z[0] if z[0] > 0 else z[1], "np.greater"),
+        (lambda z: z[0] if z[0] == 0 else z[1], "cannot branch"),
+    ],
+)
+def test_a_surface_that_cannot_be_recorded_is_named(surface: Any, message: str) -> None:
+    with pytest.raises(PrintError, match=message):
+        recorded_source(surface)
+
+
 def test_schedules() -> None:
     made = {
         "constant": schedules.constant(0.7),
@@ -58,10 +86,14 @@ def test_schedules() -> None:
         "warmup": schedules.warmup(0.8, steps=12, skip_start=True),
     }
     assert set(made) == set(KINDS)
-    for name, schedule in made.items():
-        given = json.dumps({f: getattr(schedule, f) for f in schedule.__dataclass_fields__})
-        ours = evaluate(f"((s) => Array.from({{ length: 60 }}, (_, k) => s.{name}({given}, k)))({schedules_source()})")
-        np.testing.assert_allclose(ours, [schedule(k) for k in range(60)], rtol=1e-13, err_msg=name)
+    given = {name: {f: getattr(s, f) for f in s.__dataclass_fields__} for name, s in made.items()}
+    ours = evaluate(
+        "((all) => Object.entries(given).map(([name, self]) => Array.from({ length: 60 }, (_, k) => all[name](self, k))))"
+        f"({schedules_source()})",
+        given,
+    )
+    for (name, schedule), found in zip(made.items(), ours, strict=True):
+        np.testing.assert_allclose(found, [schedule(k) for k in range(60)], rtol=1e-13, err_msg=name)
 
 
 @pytest.mark.parametrize(

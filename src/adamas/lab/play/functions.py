@@ -1,4 +1,4 @@
-"""Prints short plain Python functions as JavaScript: surfaces, their gradients, and schedules stay stated once."""
+"""Prints short plain Python functions as JavaScript: schedules and the parts of clipping stay stated once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from .javascript import Printer, PrintError, identifier
 
-_MATH = ("sqrt", "exp", "expm1", "log", "abs", "sin", "cos", "cosh", "tanh", "sign")
-_NUMPY = {**{name: f"Math.{name}({{0}})" for name in _MATH}, "minimum": "Math.min({0}, {1})", "pi": "Math.PI"}
+_MATH = ("sqrt", "exp", "log", "sin", "cos")
 WORDS: Mapping[str, str] = {
-    **{f"{module}.{name}": text for module in ("np", "math") for name, text in _NUMPY.items()},
+    **{f"math.{name}": f"Math.{name}({{0}})" for name in _MATH},
+    "math.pi": "Math.PI",
     "max": "Math.max({every})",
     "min": "Math.min({every})",
     "float": "({0})",
@@ -21,14 +21,12 @@ WORDS: Mapping[str, str] = {
 
 
 class _FunctionPrinter(Printer):
-    """Expressions of plain functions: also z[0], np.stack([...]), self.name, // and a if c else b."""
+    """Expressions of plain functions: also x[0], self.name, //, `or` and a if c else b."""
 
     def _print(self, node: ast.expr) -> tuple[int, str]:
         match node:
             case ast.Subscript(value=value, slice=index):
                 return 9, f"{self.text(value, 9)}[{self.text(index)}]"
-            case ast.Call(func=function, args=[ast.List(elts=parts)]) if ast.unparse(function) == "np.stack":
-                return 9, f"[{', '.join(self.text(part) for part in parts)}]"
             case ast.Attribute(value=ast.Name(id="self"), attr=name):
                 return 9, f"self.{name}"
             case ast.Attribute() if ast.unparse(node) in self.words:
@@ -41,6 +39,8 @@ class _FunctionPrinter(Printer):
                 return 9, f"Math.floor({self.text(left, 6)} / {self.text(right, 7)})"
             case ast.Compare(left=left, ops=[ast.Is()], comparators=[right]):
                 return 3, f"{self.text(left, 4)} === {self.text(right, 4)}"
+            case ast.BoolOp(op=ast.Or(), values=parts):
+                return 1, " || ".join(self.text(part, 1) for part in parts)
             case ast.IfExp(test=test, body=body, orelse=other):
                 return 0, f"{self.text(test, 1)} ? {self.text(body, 1)} : {self.text(other)}"
             case ast.Lambda(args=arguments, body=body):

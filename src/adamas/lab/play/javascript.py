@@ -1,8 +1,4 @@
-"""Prints Python expressions and rules as JavaScript. No formula is known here: the rules stay stated once.
-
-A rule becomes a function of one element in float64: `step($in, $trace) -> $out`. `$in` holds p, g, the step count
-t (1 at the first step), every state slot and every hyper-parameter by name; `$out` holds the new p and slots. When
-`$trace` is an array, each intermediate line is appended to it as `[name, value]`.
+"""Prints Python expressions as JavaScript.
 
 Python and JavaScript round + - * / and square roots alike; powers, exp and log may differ in the last bit. Where
 Python raises on a per-step scalar (a division by zero), JavaScript goes on with infinity or NaN.
@@ -11,16 +7,8 @@ Python raises on a per-step scalar (a division by zero), JavaScript goes on with
 from __future__ import annotations
 
 import ast
-import re
+import json
 from collections.abc import Mapping
-from functools import cached_property
-
-from ...engine.cpu.codegen import step_program
-from ...engine.step import Shape
-from ...rules import Program, Resolved, Value
-
-NEUTRAL = {"weight_decay": "0", "grad_scale": "1", "clip_value": "Infinity", "coefficient": "1", "keep_scale": "1"}
-"""What the step around a rule takes when the caller leaves it out."""
 
 _BINARY = {ast.Add: ("+", 5), ast.Sub: ("-", 5), ast.Mult: ("*", 6), ast.Div: ("/", 6)}
 _JOINS = {ast.BitOr: ("||", 1), ast.BitAnd: ("&&", 2)}
@@ -70,7 +58,7 @@ class Printer:
     """
 
     def __init__(self, words: Mapping[str, str] = _WORDS, constants: Mapping[str, float] | None = None):
-        self.words, self.constants = words, constants or {}
+        self.words, self.constants = words, {} if constants is None else constants
         self.aliases: dict[str, str] = {}
 
     def text(self, node: ast.expr, level: int = 0) -> str:
@@ -121,79 +109,8 @@ def _number(value: float) -> str:
     return "Infinity" if text == "inf" else text.removesuffix(".0")
 
 
-class RuleFunction:
-    """A rule with the step around it as a JavaScript function expression.
-
-    Args:
-        resolved: the rule with its options.
-        shape: the structure of the step: how weight decay acts.
-    """
-
-    def __init__(self, resolved: Resolved, shape: Shape):
-        self.resolved = resolved
-        self.program: Program
-        self.outputs: dict[str, Value]
-        self.program, self.outputs = step_program(resolved, shape)
-
-    @cached_property
-    def slots(self) -> list[tuple[str, float | str]]:
-        """State slots in use and where they start: a number, or the hyper-parameter that gives it."""
-        return [(s.name, s.start) for s in (*self.resolved.slots, *self.resolved.scalar_slots)]
-
-    @cached_property
-    def source(self) -> str:
-        """The text of the function."""
-        printer = Printer()
-        lines = []
-        for name, node in self._lines():
-            if isinstance(node, ast.Name):
-                printer.aliases[name] = printer.aliases.get(node.id, node.id)
-            else:
-                lines.append((name, printer.text(node)))
-        results = {n: _node(self.outputs[n]) for n in ("p", *(name for name, _ in self.slots))}
-        kept = _needed(lines, [printer.text(node) for node in results.values()])
-        body = ["const " + ",\n  ".join(f"{n} = {e}" for n, e in kept) + ";"] if kept else []
-        named = [f'["{title}", {n}]' for n, _ in kept if (title := _title(n))]
-        if named:
-            body.append(f"if ($trace) $trace.push({', '.join(named)});")
-        result = ", ".join(f"{name}: {printer.text(node)}" for name, node in results.items())
-        used = set(re.findall(r"[\w$]+", "\n".join([*body, result])))
-        taken = [_input(name) for name in self._inputs() if identifier(name) in used]
-        head = f"const {{ {', '.join(taken)} }} = $in;"
-        return "\n  ".join(["function ($in, $trace) {", head, *body, f"return {{ {result} }};"]) + "\n}"
-
-    def _lines(self) -> list[tuple[str, ast.expr]]:
-        scalars = [(name, ast.parse(text, mode="eval").body) for name, text in self.program.scalar_lines]
-        return [*scalars, *self.program.element_lines]
-
-    def _inputs(self) -> list[str]:
-        names = [*self.program.elements, *self.program.scalars, *NEUTRAL]
-        return list(dict.fromkeys(names))
-
-
-def _node(value: Value) -> ast.expr:
-    assert value.node is not None
-    return value.node
-
-
-def _input(name: str) -> str:
-    default = f" = {NEUTRAL[name]}" if name in NEUTRAL else ""
-    alias = identifier(name)
-    return (name if alias == name else f"{name}: {alias}") + default
-
-
-def _title(line: str) -> str:
-    """The name that the rule itself gave to a line (`_e3_m` is `m`); empty for hoisted scalars."""
-    found = re.fullmatch(r"_[ce]\d+_(\w+)", line)
-    return found[1] if found and found[1] not in ("out", "base") else ""
-
-
-def _needed(lines: list[tuple[str, str]], results: list[str]) -> list[tuple[str, str]]:
-    """The lines that the results depend on, in order."""
-    wanted = set(re.findall(r"[\w$]+", " ".join(results)))
-    kept = []
-    for name, text in reversed(lines):
-        if name in wanted:
-            wanted |= set(re.findall(r"[\w$]+", text))
-            kept.append((name, text))
-    return kept[::-1]
+def object_source(facts: Mapping[str, object], expressions: Mapping[str, str]) -> str:
+    """A JavaScript object: facts as JSON, and members that are JavaScript already."""
+    members = [f"{json.dumps(name)}: {text}" for name, text in expressions.items()]
+    plain = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    return f"{{ {', '.join([f'...{plain}', *members] if facts else members)} }}"

@@ -1,15 +1,15 @@
-"""What the page knows of each optimizer: its hyper-parameters, state, forms and printed step."""
+"""What the page knows of each optimizer: its hyper-parameters, state, forms, moments and printed step."""
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from ...engine.step import Shape
 from ...rules import WEIGHT_DECAY, Hyper, Rule
-from .javascript import RuleFunction
+from .javascript import object_source
+from .rule_printer import RuleFunction
 
 
 def forms(rule: Rule) -> list[dict[str, object]]:
@@ -27,26 +27,36 @@ def rule_function(rule: Rule, form: Mapping[str, object]) -> RuleFunction:
 
     Options that follow from hyper-parameters are on: they save state where it would do nothing.
     """
-    options = {**form, **dict.fromkeys(rule.derived, True)}
-    return RuleFunction(rule.resolve(options), Shape(decay=rule.decay))
+    return RuleFunction(rule.resolve({**form, **dict.fromkeys(rule.derived, True)}), rule.decay)
 
 
-def member_source(rule: Rule) -> str:
-    """A member as a JavaScript object."""
+def members_source(rules: Iterable[Rule]) -> str:
+    """A JavaScript expression: member name -> what the page knows of it. Members share declarations that are equal."""
+    declared: dict[str, int] = {}
+    members = {rule.name: _member_source(rule, declared) for rule in rules}
+    return f"""(() => {{
+const hyper = [{", ".join(declared)}];
+return {object_source({}, members)};
+}})()"""
+
+
+def _member_source(rule: Rule, declared: dict[str, int]) -> str:
+    """A member as a JavaScript object; new declarations of hyper-parameters join `declared`."""
+    hyper = [*map(_hyper, rule.hyper), _hyper(WEIGHT_DECAY) | {"default": rule.weight_decay, "decay": rule.decay}]
+    places = [declared.setdefault(object_source(h, {}), len(declared)) for h in hyper]
+    functions = {form_key(form): _form_source(rule_function(rule, form)) for form in forms(rule)}
+    facts = {"name": rule.name, "source": rule.source}
+    parts = {"hyper": f"[{', '.join(f'hyper[{k}]' for k in places)}]", "forms": object_source({}, functions)}
+    return object_source(facts, parts)
+
+
+def _form_source(printed: RuleFunction) -> str:
     facts = {
-        "name": rule.name,
-        "source": rule.source,
-        "doc": rule.doc,
-        "biasCorrection": rule.bias_correction,
-        "hyper": [_hyper(h) for h in rule.hyper]
-        + [_hyper(WEIGHT_DECAY) | {"default": rule.weight_decay, "decay": rule.decay}],
+        "slots": [{"name": name, "start": start} for name, start in printed.slots],
+        "moments": [asdict(moment) for moment in printed.moments],
+        "switchable": printed.switchable,
     }
-    functions = []
-    for form in forms(rule):
-        printed = rule_function(rule, form)
-        slots = [{"name": name, "start": start} for name, start in printed.slots]
-        functions.append(f"{json.dumps(form_key(form))}: {{ slots: {json.dumps(slots)}, step: {printed.source} }}")
-    return f"{{ ...{json.dumps(facts, ensure_ascii=False)}, forms: {{ {', '.join(functions)} }} }}"
+    return object_source(facts, {"step": printed.source})
 
 
 def _hyper(hyper: Hyper) -> dict[str, Any]:

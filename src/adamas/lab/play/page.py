@@ -13,9 +13,10 @@ import adamas
 from ...rules import ROLL, Rule
 from ..errors import InputError
 from ..style import COLOURS
-from .javascript import PrintError
+from .around import around_source
+from .javascript import PrintError, object_source
 from .landscapes import landscape_source, landscapes
-from .members import member_source
+from .members import members_source
 from .timetables import schedules_source
 
 LANGUAGES = ("en", "zh")
@@ -74,10 +75,9 @@ def _members(guest: Rule | None) -> Sequence[Rule]:
 def _data(lang: str, rules: Sequence[Rule], guest: Rule | None, strings: dict[str, list[str]]) -> str:
     """The object `LAB` of the page."""
     try:
-        members = [f"{json.dumps(rule.name)}: {member_source(rule)}" for rule in rules]
+        members = members_source(rules)
     except PrintError as error:
         raise InputError(f"the rule cannot be printed as JavaScript: {error}") from error
-    surfaces = [f"{json.dumps(s.name)}: {landscape_source(s)}" for s in landscapes()]
     plain = {
         "lang": lang,
         "version": adamas.__version__,
@@ -86,13 +86,13 @@ def _data(lang: str, rules: Sequence[Rule], guest: Rule | None, strings: dict[st
         "strings": strings,
         "presets": json.loads(_asset("presets.json")),
     }
-    parts = [f"{name}: {_json(value)}" for name, value in plain.items()]
-    parts += [f"members: {{ {', '.join(members)} }}", f"landscapes: {{ {', '.join(surfaces)} }}"]
-    return f"{{ {', '.join([*parts, f'schedules: {schedules_source()}'])} }}".replace("</", "<\\/")
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    expressions = {
+        "members": members,
+        "landscapes": object_source({}, {surface.name: landscape_source(surface) for surface in landscapes()}),
+        "schedules": schedules_source(),
+        "around": around_source(),
+    }
+    return object_source(plain, expressions).replace("</", "<\\/")
 
 
 def _asset(name: str) -> str:

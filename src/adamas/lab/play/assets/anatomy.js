@@ -9,37 +9,55 @@ function drawAnatomy({ state, runs, names, factor }) {
     box.replaceChildren();
     byId("anatomy-lines").replaceChildren();
     byId("anatomy-caption").textContent = T("anatomy.begin");
+    byId("anatomy-moments").textContent = "";
     return;
   }
   const traces = traceStep(run, factor, k);
-  const rows = anatomyRows(run, traces, factor(k));
+  const rows = anatomyRows(run, traces);
   box.replaceChildren(...rows.map((row) => anatomyRow(row, LAB.palette[state.focus])));
   byId("anatomy-lines").replaceChildren(...ruleLines(traces));
   byId("anatomy-caption").textContent = anatomyCaption(rows, k + 1);
+  byId("anatomy-moments").textContent = momentsText(run, traces[0], names[state.focus]);
 }
 
-/** What is shown: the gradient, new state, corrected moments where the rule has them, and the step. */
-function anatomyRows(run, traces, lrFactor) {
+/** What is shown: the gradient, new state, the moments as the step takes them, and the step. */
+function anatomyRows(run, traces) {
   const rows = [{ name: "g", meaning: T("anatomy.g"), values: traces.map((t) => t.g) }];
+  const entering = traces.map((t) => lastLine(t.lines, "g") ?? t.g);
+  if (traces.some((t, i) => t.g !== entering[i])) rows.push({ name: "g′", meaning: T("anatomy.entering"), values: entering });
   for (const slot of formOf(run.runner).slots) {
     rows.push({ name: slot.name, meaning: T("anatomy.state"), values: traces.map((t) => t.after[slot.name]) });
   }
-  const parts = traces.map((t) => correctedParts(run, t, lrFactor));
-  if (parts.every(Boolean)) {
-    rows.push({ name: "m̂", meaning: T("anatomy.mhat"), values: parts.map((part) => part.mHat) });
-    rows.push({ name: "√v̂", meaning: T("anatomy.vhat"), values: parts.map((part) => part.rootVHat) });
-  }
+  for (const moment of formOf(run.runner).moments) rows.push(...momentRows(moment, traces));
   rows.push({ name: "Δ", meaning: T("anatomy.delta"), values: traces.map((t) => t.after.p - t.before.p) });
   return rows;
 }
 
-/** m̂ and √v̂ by the rule's own lines: it computes p - A m / (√v B + eps) with A = step_size, B = root_scale. */
-function correctedParts(run, { after, lines }, lrFactor) {
-  const [a, b] = [lastLine(lines, "step_size"), lastLine(lines, "root_scale")];
-  if (a === undefined || b === undefined || after.m === undefined || after.v === undefined) return null;
-  if (lastLine(lines, "m_hat") !== undefined || memberOf(run.runner).name.startsWith("RAdam")) return null;
-  const lr = lastLine(lines, "lr") ?? hyperOf(run.runner).lr * lrFactor; // a rule may take lr out of A
-  return { mHat: (a / lr) * after.m, rootVHat: Math.sqrt(after.v) * b, factor: (lr * b) / a };
+/** A moment as the step takes it, unless that is the state itself: corrected, or under the root. */
+function momentRows(moment, traces) {
+  const { slot, size, root, beta, corrected, line } = moment;
+  if (!line && !beta && !root) return [];
+  const name = `${root ? "√" : ""}${slot}${line || beta ? "\u0302" : ""}`;
+  const kind = line || beta ? "corrected" : corrected ? "already" : "raw";
+  const values = traces.map((trace) => {
+    const value = line ? lastLine(trace.lines, line) : trace.after[slot] / correctionOf(moment, trace);
+    return root ? Math.sqrt(value) : value;
+  });
+  return [{ name, meaning: T(`anatomy.${size ? "size" : "direction"}.${kind}`), values }];
+}
+
+/** What the rule divides a moment by at this step; 1 where it corrects nothing. */
+const correctionOf = ({ beta }, trace) => (beta ? lastLine(trace.lines, `1 - ${beta}^t`) : 1);
+
+/** In words: how the moments of this step are corrected, or that there are none, or no correction. */
+function momentsText(run, trace, name) {
+  const { moments } = formOf(run.runner);
+  if (!moments.length) return T("moments.none", { name });
+  const hats = moments.filter((m) => m.line || m.beta);
+  const rest = moments.filter((m) => !hats.includes(m) && !m.corrected).map((m) => m.slot).join(", ");
+  if (!hats.length) return T("moments.raw", { name, list: rest });
+  const equations = hats.map((m) => `${m.slot}\u0302 = ${m.line ?? `${m.slot} / (1 − ${m.beta}ᵗ) = ${m.slot} / ${shown(correctionOf(m, trace))}`}`);
+  return [`${equations.join(", ")}.`, rest && T("moments.rest", { list: rest })].filter(Boolean).join(" ");
 }
 
 function anatomyRow({ name, meaning, values }, colour) {

@@ -1,13 +1,23 @@
 // Views 3 and 4: what bias correction does, and the rate that each coordinate really gets.
 
-function drawBias({ state, runs, names, factor }) {
+/**
+ * By what the step would be longer without bias correction: the correction of the direction over that of the size.
+ * Null where t serves the rule for more than that, or where the state itself holds corrected values.
+ */
+function correctionFactor(run, k) {
+  const { moments, switchable } = formOf(run.runner);
+  const direction = moments.find((m) => !m.size && m.beta);
+  if (!switchable || !direction || moments.some((m) => m.corrected)) return null;
+  const size = moments.findLast((m) => m.size);
+  const trace = traceStep(run, () => 1, k)[0];
+  const below = size ? correctionOf(size, trace) : 1;
+  return correctionOf(direction, trace) / (size?.root ? Math.sqrt(below) : below);
+}
+
+function drawBias({ state, runs, names }) {
   const run = runs[state.focus];
-  const corrected = { ...run, runner: { ...run.runner, correct: true } };
-  const points = [];
-  for (let k = 0; k < run.gradients.length; k += 1) {
-    const parts = correctedParts(corrected, traceStep(corrected, () => 1, k)[0], 1);
-    if (parts) points.push([k + 1, parts.factor]);
-  }
+  const corrected = { ...run, runner: { ...run.runner, correct: true, cautious: false } };
+  const points = run.gradients.map((_, k) => [k + 1, correctionFactor(corrected, k)]).filter(([, factor]) => factor !== null);
   byId("bias-title").textContent = names[state.focus];
   const svg = byId("bias");
   if (!points.length) {

@@ -24,7 +24,7 @@ function compute(state) {
   };
 }
 
-const structure = (state) => JSON.stringify([state.lang, state.surface, state.runners.map((r) => [r.member, hasSwitch(r)])]);
+const structure = (state) => JSON.stringify([state.lang, state.surface, state.runners.map((r) => [r.member, formOf(r).switchable])]);
 let built = "";
 
 function render() {
@@ -101,7 +101,7 @@ function reset() {
 function addRunner() {
   const used = current.runners.map((r) => r.member);
   const member = ["Adam", "AdamW", "AMSGrad", "NAdam", "Lion", "Adagrad"].find((name) => !used.includes(name)) ?? "Adam";
-  change((state) => ({ runners: [...state.runners, { member, form: "", hyper: {}, correct: true }] }));
+  change((state) => ({ runners: [...state.runners, { member, form: "", hyper: {} }] }));
 }
 
 const next = (list, item) => list[(list.indexOf(item) + 1) % list.length];

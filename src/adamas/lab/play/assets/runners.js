@@ -25,7 +25,10 @@ function runnerCard(runner, i, name, change) {
     card.append(htmlElement("label", { class: "line" }, htmlElement("span", {}, T("runner.form")), select));
   }
   for (const hyper of member.hyper) card.append(hyperLine(hyper, i, change));
-  if (hasSwitch(runner)) card.append(correctionLine(runner, i, set));
+  card.append(htmlElement("p", { class: "around" }, T("runner.around")), ...CLIPS.map((clip) => clipLine(clip, i, change)));
+  const boxes = htmlElement("div", { class: "boxes" }, boxLine("cautious", i, set));
+  if (formOf(runner).switchable) boxes.append(boxLine("correct", i, set));
+  card.append(boxes);
   card.append(htmlElement("p", { class: "source" }, member.source));
   return card;
 }
@@ -42,30 +45,33 @@ function cardHead(runner, i, change, set) {
   return htmlElement("header", {}, swatch, select, focus, remove);
 }
 
-function hyperLine(hyper, i, change) {
+/** One slider with its field; `read` takes the number from a runner, `write` gives what changes in it. */
+function sliderLine(hyper, meaning, i, change, read, write) {
   const pair = sliderPair({
     hyper,
-    label: `${hyper.name}: ${hasText(`hyper.${hyper.name}`) ? T(`hyper.${hyper.name}`) : hyper.meaning}`,
+    label: `${hyper.name}: ${meaning}`,
     testid: `${hyper.name}-${i}`,
-    get: () => hyperOf(current.runners[i])[hyper.name],
-    set: (value) => change((state) => ({ runners: replaced(state.runners, i, { ...state.runners[i], hyper: { ...state.runners[i].hyper, [hyper.name]: value } }) })),
+    get: () => read(current.runners[i]),
+    set: (value) => change((state) => ({ runners: replaced(state.runners, i, { ...state.runners[i], ...write(state.runners[i], value) }) })),
   });
   runnerSliders.push(pair);
-  return htmlElement("div", { class: "line" }, htmlElement("span", { title: hyper.meaning }, hyper.name), pair.range, pair.number);
+  return htmlElement("div", { class: "line" }, htmlElement("span", { title: meaning }, hyper.name), pair.range, pair.number);
 }
 
-/** Whether bias correction can be switched off: the rule has the two lines that carry it, and no running product. */
-function hasSwitch(runner) {
-  const { step, slots } = formOf(runner);
-  const plain = !slots.some((slot) => slot.name === "mu_product");
-  return memberOf(runner).biasCorrection === "yes" && plain && /"root_scale"/.test(step.toString());
+function hyperLine(hyper, i, change) {
+  const meaning = hasText(`hyper.${hyper.name}`) ? T(`hyper.${hyper.name}`) : hyper.meaning;
+  const write = (runner, value) => ({ hyper: { ...runner.hyper, [hyper.name]: value } });
+  return sliderLine(hyper, meaning, i, change, (runner) => hyperOf(runner)[hyper.name], write);
 }
 
-function correctionLine(runner, i, set) {
-  const box = htmlElement("input", { type: "checkbox", "data-testid": `correct-${i}` });
-  box.checked = runner.correct;
-  box.addEventListener("change", () => set({ correct: box.checked }));
-  return htmlElement("label", { class: "line check" }, box, htmlElement("span", {}, T("runner.correct")));
+function clipLine(clip, i, change) {
+  return sliderLine(clip, T(clip.name), i, change, (runner) => runner[clip.name], (_, value) => ({ [clip.name]: value }));
+}
+
+function boxLine(name, i, set) {
+  const box = htmlElement("input", { type: "checkbox", "data-testid": `${name}-${i}` });
+  box.addEventListener("change", () => set({ [name]: box.checked }));
+  return htmlElement("label", { class: "line check", title: T(`runner.${name}.help`) }, box, htmlElement("span", {}, T(`runner.${name}`)));
 }
 
 function showRunners(state) {
@@ -73,8 +79,10 @@ function showRunners(state) {
   state.runners.forEach((runner, i) => {
     const button = document.querySelector(`[data-testid="focus-${i}"]`);
     button.setAttribute("aria-pressed", String(state.focus === i));
-    const box = document.querySelector(`[data-testid="correct-${i}"]`);
-    if (box) box.checked = runner.correct;
+    for (const name of ["correct", "cautious"]) {
+      const box = document.querySelector(`[data-testid="${name}-${i}"]`);
+      if (box) box.checked = runner[name];
+    }
     const form = document.querySelector(`[data-testid="form-${i}"]`);
     if (form) form.value = runner.form;
   });

@@ -59,28 +59,54 @@ function freshCoordinates(runner, start) {
   });
 }
 
-/** What the printed step takes for one coordinate. */
-function stepInput(runner, hyper, factor, coordinate, g, k) {
-  const t = runner.correct ? k + 1 : NEVER_CORRECTED;
-  return { ...hyper, ...coordinate, lr: hyper.lr * factor(k), g, t };
+/**
+ * The step of a runner over all coordinates: (coordinates, gradient, k) -> new coordinates.
+ * Norms and the agreement of the cautious mask are taken over the coordinates, which are one tensor. Named lines are
+ * pushed to `traces`, one array per coordinate.
+ */
+function stepperOf(runner, factor) {
+  const { step } = formOf(runner);
+  const { prepared, coefficient, enlargement } = LAB.around;
+  const hyper = hyperOf(runner);
+  const clip_value = runner.clip_value ?? Infinity;
+  return (now, gradient, k, traces) => {
+    const norm = runner.clip_norm === null ? 0 : Math.hypot(...gradient.map((g) => prepared(g, clip_value).g));
+    const shared = {
+      ...hyper,
+      lr: hyper.lr * factor(k),
+      t: runner.correct ? k + 1 : NEVER_CORRECTED,
+      clip_value,
+      coefficient: coefficient(runner.clip_norm, norm),
+    };
+    const pass = ($cautious, keep_scale, lines) =>
+      now.map((coordinate, i) => step({ ...shared, ...coordinate, g: gradient[i], $cautious, keep_scale }, lines?.[i]));
+    if (!runner.cautious) return pass(false, 1, traces);
+    const kept = pass(true, 1).reduce((sum, { agreement }) => sum + agreement, 0);
+    return pass(true, enlargement(now.length, kept), traces).map(({ agreement, ...coordinate }) => coordinate);
+  };
 }
+
+/** Walks a problem with a runner: yields the gradient, the new coordinates and the new value after every step. */
+function* walk(runner, problem, factor) {
+  const advance = stepperOf(runner, factor);
+  let now = freshCoordinates(runner, problem.start);
+  for (let k = 0; k < problem.steps; k += 1) {
+    const gradient = problem.gradient(now.map((c) => c.p), k);
+    now = advance(now, gradient, k);
+    if (problem.walls) now = now.map((c, i) => ({ ...c, p: clamp(c.p, ...problem.walls[i]) }));
+    yield { gradient, now, value: problem.value(now.map((c) => c.p)) };
+  }
+}
+
+const lost = (now, value) => !Number.isFinite(value) || now.some((c) => Math.abs(c.p) > FAR);
 
 /** A whole run. `coordinates[k]` is the state after k steps; `broke` the step at which it left for infinity. */
 function simulate(runner, problem, factor) {
-  const { step } = formOf(runner);
-  const hyper = hyperOf(runner);
-  let now = freshCoordinates(runner, problem.start);
-  const run = { runner, coordinates: [now], values: [problem.value(problem.start)], gradients: [], broke: null };
-  for (let k = 0; k < problem.steps; k += 1) {
-    const gradient = problem.gradient(now.map((c) => c.p), k);
-    now = now.map((c, i) => {
-      const next = step(stepInput(runner, hyper, factor, c, gradient[i], k));
-      if (problem.walls) next.p = clamp(next.p, ...problem.walls[i]);
-      return next;
-    });
-    const value = problem.value(now.map((c) => c.p));
-    if (!Number.isFinite(value) || now.some((c) => Math.abs(c.p) > FAR)) {
-      run.broke = k + 1;
+  const start = freshCoordinates(runner, problem.start);
+  const run = { runner, coordinates: [start], values: [problem.value(problem.start)], gradients: [], broke: null };
+  for (const { gradient, now, value } of walk(runner, problem, factor)) {
+    if (lost(now, value)) {
+      run.broke = run.coordinates.length;
       break;
     }
     run.gradients.push(gradient);
@@ -92,19 +118,11 @@ function simulate(runner, problem, factor) {
 
 /** The first step after which the value is at or below the target, or null. */
 function stepsToTarget(runner, problem, factor, target) {
-  const { step } = formOf(runner);
-  const hyper = hyperOf(runner);
-  let now = freshCoordinates(runner, problem.start);
-  for (let k = 0; k < problem.steps; k += 1) {
-    const gradient = problem.gradient(now.map((c) => c.p), k);
-    now = now.map((c, i) => {
-      const next = step(stepInput(runner, hyper, factor, c, gradient[i], k));
-      if (problem.walls) next.p = clamp(next.p, ...problem.walls[i]);
-      return next;
-    });
-    const value = problem.value(now.map((c) => c.p));
-    if (value <= target) return k + 1;
-    if (!Number.isFinite(value)) return null;
+  let count = 0;
+  for (const { now, value } of walk(runner, problem, factor)) {
+    count += 1;
+    if (value <= target) return count;
+    if (lost(now, value)) return null;
   }
   return null;
 }
@@ -122,14 +140,9 @@ function labels(runners) {
 
 /** Every named line of the rule at step k (0 is the first), for each coordinate. */
 function traceStep(run, factor, k) {
-  const { step } = formOf(run.runner);
-  const hyper = hyperOf(run.runner);
-  return run.coordinates[k].map((before, i) => {
-    const lines = [];
-    const g = run.gradients[k][i];
-    const after = step(stepInput(run.runner, hyper, factor, before, g, k), lines);
-    return { before, after, g, lines };
-  });
+  const [before, traces] = [run.coordinates[k], run.coordinates[k].map(() => [])];
+  const after = stepperOf(run.runner, factor)(before, run.gradients[k], k, traces);
+  return before.map((one, i) => ({ before: one, after: after[i], g: run.gradients[k][i], lines: traces[i] }));
 }
 
 const lastLine = (lines, name) => lines.findLast(([title]) => title === name)?.[1];

@@ -8,6 +8,7 @@ function axisFor(hyper) {
     to: (value) => (value <= 0 ? 0 : POSITIONS * (Math.log(value / low) / Math.log(high / low))),
     from: (u) => (zero && u === 0 ? 0 : tidy(low * (high / low) ** (u / POSITIONS))),
   });
+  if (hyper.off) return offAxis(logarithmic(1e-3, 100, false));
   if (hyper.name === "lr") return logarithmic(1e-5, 10, false);
   if (hyper.name === "warmup") return linearAxis(0, 200, true);
   if (hyper.high === 1 || (hyper.default >= 0.5 && hyper.default < 1)) {
@@ -27,6 +28,15 @@ function linearAxis(low, high, whole = false) {
   };
 }
 
+/** An axis whose last position is off. */
+function offAxis(axis) {
+  return {
+    positions: POSITIONS + 1,
+    to: (value) => (value === null ? POSITIONS + 1 : clamp(axis.to(value), 0, POSITIONS)),
+    from: (u) => (u > POSITIONS ? null : axis.from(u)),
+  };
+}
+
 /** Three digits of the value, or of its distance from 1 where that is small. */
 function tidy(value) {
   if (value > 0.9 && value < 1) return Number((1 - Number((1 - value).toPrecision(2))).toPrecision(8));
@@ -38,19 +48,21 @@ function sliderPair({ hyper, label, testid, get, set, axis = axisFor(hyper) }) {
   const title = [label, hyper.range].filter(Boolean).join(" ");
   const range = htmlElement("input", { type: "range", min: 0, max: axis.positions ?? POSITIONS, step: 1, "aria-label": label, title, "data-testid": testid });
   const number = htmlElement("input", { type: "text", inputmode: "decimal", size: 7, "aria-label": label, title, "data-testid": `${testid}-number` });
+  const off = (value) => hyper.off && value === null;
   const show = () => {
     const value = get();
     range.value = axis.to(value);
-    range.setAttribute("aria-valuetext", shown(value, 6));
-    if (document.activeElement !== number) number.value = String(value);
+    range.setAttribute("aria-valuetext", off(value) ? T("off") : shown(value, 6));
+    if (document.activeElement !== number) number.value = off(value) ? T("off") : String(value);
   };
   range.addEventListener("input", () => {
     const value = axis.from(Number(range.value));
-    if (admits(hyper, value)) set(value);
+    if (off(value) || admits(hyper, value)) set(value);
   });
   number.addEventListener("change", () => {
-    const value = Number(number.value);
-    const good = number.value.trim() !== "" && admits(hyper, value);
+    const text = number.value.trim();
+    const value = hyper.off && ["", T("off")].includes(text) ? null : Number(text);
+    const good = off(value) || (text !== "" && admits(hyper, value));
     number.setAttribute("aria-invalid", String(!good));
     if (good) set(value);
   });

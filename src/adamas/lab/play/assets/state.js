@@ -22,17 +22,20 @@ function defaultState() {
     regression: { batch: 10, spread: 1 },
     preset: "",
     runners: [
-      { member: "SGD", form: "", hyper: { lr: 0.95 }, correct: true },
-      { member: "Momentum", form: "", hyper: { lr: 0.1 }, correct: true },
-      { member: "RMSprop", form: "centered=False", hyper: { lr: 0.1 }, correct: true },
-      { member: "Adam", form: "compat=paper", hyper: { lr: 0.3 }, correct: true },
-    ].concat(LAB.guest ? [{ member: LAB.guest, form: "", hyper: {}, correct: true }] : []),
+      { member: "SGD", form: "", hyper: { lr: 0.95 } },
+      { member: "Momentum", form: "", hyper: { lr: 0.1 } },
+      { member: "RMSprop", form: "centered=False", hyper: { lr: 0.1 } },
+      { member: "Adam", form: "compat=paper", hyper: { lr: 0.3 } },
+    ].concat(LAB.guest ? [{ member: LAB.guest, form: "", hyper: {} }] : []),
   };
 }
 
 const memberOf = (runner) => LAB.members[runner.member];
 const formOf = (runner) => memberOf(runner).forms[runner.form];
 const landscapeOf = (state) => LAB.landscapes[state.surface];
+
+/** What the step around every rule can do to the gradient; off is null. */
+const CLIPS = ["clip_value", "clip_norm"].map((name) => ({ name, low: 0, lowOpen: true, off: true, range: "(0, ∞)" }));
 
 /** All hyper-parameters of a runner: its own settings over the published defaults. */
 function hyperOf(runner) {
@@ -89,7 +92,8 @@ function completeRunner(runner) {
     if (admits(declared, value) && value !== declared.default) hyper[declared.name] = value;
   }
   const form = runner.form in member.forms ? runner.form : Object.keys(member.forms)[0];
-  return { member: runner.member, form, hyper, correct: runner.correct !== false };
+  const clips = CLIPS.map((clip) => [clip.name, admits(clip, runner[clip.name]) ? runner[clip.name] : null]);
+  return { member: runner.member, form, hyper, correct: runner.correct !== false || !member.forms[form].switchable, ...Object.fromEntries(clips), cautious: runner.cautious === true };
 }
 
 const encodeState = (state) => "#" + encodeURIComponent(JSON.stringify(state));
