@@ -133,7 +133,7 @@ def test_every_text_has_both_languages_and_every_key_exists() -> None:
         braces = [sorted(part.split("}")[0] for part in text.split("{")[1:]) for text in (english, chinese)]
         assert braces[0] == braces[1], english
     presets = json.loads(folder.joinpath("presets.json").read_text(encoding="utf-8"))
-    assert len(presets) == 8
+    assert len(presets) == 10
     for preset in presets:
         assert {f"preset.{preset['id']}.{part}" for part in ("title", "claim", "see")} <= set(strings)
         for runner in preset["state"]["runners"]:

@@ -151,11 +151,11 @@ def test_lists_and_boxes_work_by_mouse_and_keyboard(watched: Watched) -> None:
         watched.page.keyboard.press("ArrowDown" if down else "ArrowUp")
         assert watched.state() != before, f"{testid} by keyboard"
     for testid in controls(watched, "input[type=checkbox]"):
-        watched.base()
+        before = watched.base()
         at(watched, testid).click()
-        assert watched.state()["runners"][0]["correct"] is False
+        assert watched.state() != before, f"{testid} by mouse"
         watched.page.keyboard.press("Space")
-        assert watched.state()["runners"][0]["correct"] is True
+        assert watched.state() == before, f"{testid} by keyboard"
 
 
 @pytest.mark.parametrize("picture", ["race", "heat"])
@@ -221,6 +221,10 @@ def test_a_schedule_acts_as_the_engines(watched: Watched) -> None:
     np.testing.assert_allclose([run["x"][-1], run["y"][-1]], z, rtol=1e-11)
 
 
+def first_below(values: list[float], bound: float) -> int:
+    return next(k for k, value in enumerate(values) if value < bound)
+
+
 def test_presets_show_what_they_claim(watched: Watched) -> None:
     def show(preset: str) -> None:
         at(watched, f"preset-{preset}").click()
@@ -239,16 +243,24 @@ def test_presets_show_what_they_claim(watched: Watched) -> None:
     assert watched.series("Adam")["f"][-1] < 1e-3
     show("plateau")
     assert watched.series("Momentum")["f"][-1] > 0.99
-    assert watched.series("Adam")["f"][-1] < 1e-6
+    assert watched.series("Adam 1")["f"][-1] < 1e-4
+    assert watched.series("Adam 2")["f"][-1] > 0.99
     show("saddle")
-    first = {
-        name: next(k for k, f in enumerate(watched.series(name)["f"]) if f < 0.5)
-        for name in ("Adam 1", "Adam 2", "SGD")
-    }
+    first = {name: first_below(watched.series(name)["f"], 0.5) for name in ("Adam 1", "Adam 2", "SGD")}
     assert first["Adam 1"] < first["Adam 2"] < first["SGD"]
     show("cliff")
     assert watched.series("SGD")["broke"] <= 5  # the first steps
     assert watched.series("Adam")["broke"] is None
+    show("clip")
+    assert watched.series("SGD 1")["broke"] <= 5
+    assert watched.series("SGD 2")["f"][-1] < 1e-12
+    assert watched.series("Adam 1")["f"][-1] > 0.1
+    assert watched.series("Adam 2")["f"][-1] < 1e-6
+    show("cautious")
+    plain, masked = (first_below(watched.series(f"Adam {k}")["f"], 1e-4) for k in (1, 2))
+    assert masked < 0.9 * plain
+    plain, masked = (first_below(watched.series(f"Momentum {k}")["f"], 1e-4) for k in (1, 2))
+    assert masked > plain
     show("decay")
     hovering = watched.series("Adam")["f"][-1]
     at(watched, "schedule-kind").select_option("cosine")
@@ -258,6 +270,79 @@ def test_presets_show_what_they_claim(watched: Watched) -> None:
     rates = watched.series("Adagrad")["rateY"]
     assert all(later <= earlier * (1 + 1e-9) for earlier, later in itertools.pairwise(rates))
     assert watched.errors == []
+
+
+def test_clips_and_the_mask_live_in_the_address_and_can_be_off(watched: Watched) -> None:
+    watched.base()
+    field = at(watched, "clip_norm-1-number")
+    field.fill("0.75")
+    watched.page.keyboard.press("Enter")
+    at(watched, "cautious-1").click()
+    assert [watched.state()["runners"][1][name] for name in ("clip_value", "clip_norm", "cautious")] == [
+        None,
+        0.75,
+        True,
+    ]
+    state = watched.state()
+    watched.visit(watched.page.evaluate("location.hash"))
+    assert watched.state() == state
+    field = at(watched, "clip_norm-1-number")
+    assert field.input_value() == "0.75"
+    field.fill("off")
+    watched.page.keyboard.press("Enter")
+    assert watched.state()["runners"][1]["clip_norm"] is None
+    slider = at(watched, "clip_norm-1")
+    slider.focus()
+    watched.page.keyboard.press("ArrowLeft")
+    assert watched.state()["runners"][1]["clip_norm"] == 100
+    watched.page.keyboard.press("ArrowRight")
+    assert watched.state()["runners"][1]["clip_norm"] is None
+    assert slider.get_attribute("aria-valuetext") == "off"
+    assert watched.errors == []
+
+
+def anatomy(watched: Watched) -> dict[str, list[str]]:
+    """Letter of each row -> the numbers of x and y as shown."""
+    rows = watched.page.eval_on_selector_all(
+        ".anatomy-row",
+        "rows => rows.map(r => [r.dataset.testid, [...r.querySelectorAll('.number')].map(n => n.textContent.slice(2))])",
+    )
+    return {testid.removeprefix("anatomy-"): numbers for testid, numbers in rows}
+
+
+def test_the_anatomy_shows_the_moments_as_the_step_takes_them(watched: Watched) -> None:
+    """After one step with gradient g, both corrected moments of Adam are g and |g|, whatever the betas."""
+    watched.base()
+
+    def look(member: str, form: str = "", **around: Any) -> dict[str, list[str]]:
+        runner = {"member": member, "form": form, "hyper": {"lr": 0.1}, **around}
+        watched.page.evaluate("s => __lab.set(s)", {"runners": [runner], "noise": "none", "start": [-7, 2], "at": 1})
+        return anatomy(watched)
+
+    hat = "\u0302"
+    for form in ("compat=paper", "compat=folded"):
+        rows = look("Adam", form)
+        assert rows["g"] == ["-0.7", "4"]
+        assert rows["m" + hat] == ["-0.7", "4"]
+        assert rows["√v" + hat] == ["0.7", "4"]
+    assert look("AMSGrad", "maximum=after,compat=paper")["√x"] == ["0.7", "4"]
+    assert look("RAdam")["m" + hat] == ["-0.7", "4"]
+    assert look("AdaBelief")["m" + hat] == ["-0.7", "4"]
+    assert look("AdEMAMix")["√v" + hat] == ["0.7", "4"]
+    assert look("Adan")["√n" + hat] == ["0.7", "4"]
+    assert look("Adamax")["m" + hat] == ["-0.7", "4"]
+    assert look("NAdam")["√v" + hat] == ["0.7", "4"]
+    assert look("NAdam").keys() >= {"m" + hat}
+    assert look("RMSprop")["√v"] == ["0.07", "0.4"]
+    assert look("Adagrad")["√v"] == ["0.7", "4"]
+    note = at(watched, "anatomy-moments")
+    assert note.inner_text() == "Adagrad corrects no bias; taken as they are: v."
+    assert set(look("SGD")) == {"g", "Δ"}
+    assert note.inner_text() == "SGD keeps no moments: the step follows the gradient alone."
+    rows = look("SGD", clip_norm=1.0)
+    length = (0.7**2 + 4**2) ** 0.5
+    assert rows["g"] == ["-0.7", "4"]
+    np.testing.assert_allclose([float(x) for x in rows["g′"]], [-0.7 / length, 4 / length], rtol=1e-3)
 
 
 def test_reduced_motion_jumps_to_the_end(watched: Watched, tmp_path: Path) -> None:
