@@ -30,10 +30,12 @@ class WatchedAdam:
         self._adam = adamas.Adam(lr=lr, **hyper)
         # v depends on the gradients alone: this one meets them first, so that v is known before the step is made
         self._ahead = adamas.Adam(**hyper)
+        self._shadow: dict[str, Any] = {}  # parameters for it to move
 
     def step(self, params: dict[str, Any], grads: dict[str, Any]) -> None:
         """Update in place."""
-        self._ahead.step({name: np.zeros_like(p) for name, p in params.items()}, grads)
+        self._shadow = self._shadow or {name: np.zeros_like(p) for name, p in params.items()}
+        self._ahead.step(self._shadow, grads)
         state = self._ahead.state_dict()["state"]
         root_scale = corrected(self._ahead.t, 1.0, self._ahead.beta1, self._ahead.beta2, "paper")[1]
         ratios = [np.mean(np.square(g) / (state[name]["v"] * root_scale**2 + 1e-16)) for name, g in grads.items()]

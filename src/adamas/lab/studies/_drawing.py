@@ -78,4 +78,5 @@ def bars(axis: Any, labels: Sequence[str], values: Sequence[float], *, title: st
         axis.set_xscale("log")
     axis.margins(x=0.15)
     axis.grid(visible=False, axis="y")
+    axis.set_axisbelow(True)
     axis.set(title=title, xlabel=x)

@@ -64,6 +64,7 @@ def run() -> Outcome:
         left.set_title("A line ends where the target is missed")
         plain_log(left.xaxis)
         plain_log(left.yaxis)
+        left.set_ylim(top=1e4)  # room for the legend
         left.legend(fontsize=7)
         contours(right, SURFACES["rosenbrock"])
         right.plot(*path.T, color=COLOURS[0], linewidth=1, label="path")

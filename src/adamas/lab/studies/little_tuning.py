@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._declare import Outcome, study
-from ._drawing import curves
+from ._drawing import SURFACE_TITLES, curves
 from ._field import RATES, STEPS, finals, start
 
 MEMBERS = ("SGD", "Momentum", "Adam")
@@ -56,7 +56,7 @@ def run() -> Outcome:
     shares = numbers["worst_share_at_the_common_rate"]
     finding = (
         "At 0.001 Adam brings, of its best fall of the loss, "
-        + ", ".join(f"{100 * s:.0f} % on {p}" for p, s in default.items())
+        + ", ".join(f"{100 * s:.0f} % on {SURFACE_TITLES[p]}" for p, s in default.items())
         + f"{'' if ample else ': too small for runs this short'}. One rate for all four "
         "problems, each member's best, brings at worst "
         + ", ".join(f"{100 * max(0.0, shares[m]):.0f} % by {m} ({RATES[common[m]]:g})" for m in MEMBERS)

@@ -10,7 +10,6 @@ from .. import digits
 from ..statistics import bootstrap_median, median
 from ..style import COLOURS
 from ._declare import Outcome, study
-from ._drawing import curves
 from ._multitask import COMBINATIONS, Trunk, train
 
 LR, STEPS, BATCH, HIDDEN, SEEDS = 3e-3, 300, 64, 12, range(6)
@@ -72,8 +71,8 @@ def run() -> Outcome:
         left, right = figure.subplots(1, 2)
         middle = np.median(angles, axis=0)
         title = "Angle of the tasks' gradients under their sum"
-        curves(left, {"": (range(STEPS), middle)}, title=title, x="step", y="cosine (median of 6 seeds)")
-        left.get_legend().remove()
+        left.plot(middle, color=COLOURS[0], linewidth=1)
+        left.set(title=title, xlabel="step", ylabel=f"cosine (median of {len(SEEDS)} seeds)")
         left.axhline(0, color="#ee6677", linestyle=":")
         left.annotate("below: conflict", (STEPS, 0), (0, -10), textcoords="offset points", ha="right", color="#ee6677")
         for (name, values), colour, marker, size in zip(accuracy.items(), COLOURS, "osD^", (11, 8, 6, 5), strict=False):

@@ -85,9 +85,14 @@ def _jump(beta2: float, sizes: tuple[int, ...], *, capped: bool) -> tuple[dict[i
     """By size of the jump, step lengths over lr from the last quiet step on; the largest RMS_t at the jump."""
     optimizer = WatchedAdam(capped=capped, lr=1.0, betas=(0.9, beta2), eps=0.0)
     lengths: dict[int, list[float]] = {size: [] for size in sizes}
+    x = {str(size): np.zeros(1) for size in sizes}
+    quiet, loud = (
+        {str(size): np.array([1.0 if before else float(size)]) for size in sizes} for before in (True, False)
+    )
     for t in range(QUIET + AFTER):
-        x = {str(size): np.zeros(1) for size in sizes}
-        optimizer.step(x, {str(size): np.array([1.0 if t < QUIET else float(size)]) for size in sizes})
+        for place in x.values():
+            place[:] = 0  # read from zero, so that no digits are lost to the way behind
+        optimizer.step(x, quiet if t < QUIET else loud)
         for size in sizes:
             lengths[size].append(-float(x[str(size)][0]))
     return {size: np.array(found[QUIET - 1 :]) for size, found in lengths.items()}, optimizer.rms[QUIET]

@@ -81,7 +81,7 @@ def run() -> Outcome:
         "parameters": ELEMENTS,
         "parameters_moved": moved,
         "differing_bits": {f"threads {threads}, tensors {parts}": n for (threads, parts), n in differing.items()},
-        "milliseconds": {str(threads): value for threads, value in milliseconds.items()},
+        "time_of_a_step_ms": {str(threads): value for threads, value in milliseconds.items()},
         "time_ratio_1_to_2_threads": milliseconds[1] / milliseconds[2],
     }
     return Outcome(numbers, passed, finding, draw)

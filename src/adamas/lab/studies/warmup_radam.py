@@ -57,14 +57,14 @@ def run() -> Outcome:
         "median_loss_by_rate": {f"{lr:g}": {name: losses[name, lr] for name in MAKERS} for lr in RATES},
         "loss_by_seed_at_that_rate": ours,
     }
-    beside = _interval(ours["Adam, warm-up"], ours["RAdam"])
-    without = _interval(ours["Adam"], ours["Adam, warm-up"])
+    beside = _told(ours["Adam, warm-up"], ours["RAdam"])
+    without = _told(ours["Adam"], ours["Adam, warm-up"])
     others = "; ".join(
         f"at {lr:g}: {', '.join(f'{losses[name, lr]:.2g}' for name in MAKERS)}" for lr in RATES if lr != high
     )
     finding = (
-        f"At lr {high:g}, 3 times Adam's best: Adam {plain:.2g}, with warm-up {warm:.2g}, RAdam {rectified:.2g}; "
-        f"paired by seed warm-up over RAdam is {beside} and Adam over warm-up {without} (95 % intervals). "
+        f"At lr {high:g}, 3 times Adam's best: Adam {plain:.2g}, with warm-up {warm:.2g}, RAdam {rectified:.2g}. "
+        f"Ratios paired by seed, 95 % intervals: warm-up over RAdam {beside}; Adam over warm-up {without}. "
         f"{others[0].upper()}{others[1:]}. With beta2 = "
         f"0.999 RAdam is plain momentum before step {first}, then its factor is {factor[first - 1]:.3f}, "
         f"{factor[99]:.3f} at 100, {factor[999]:.3f} at 1000; the warm-up's is t/2000."
@@ -93,10 +93,10 @@ def _ends(problem: Any, optimizers: Any) -> list[float]:
     return [float(np.mean(run.train[-3:])) if run.status == "ok" else np.inf for run in runs]
 
 
-def _interval(ours: list[float], theirs: list[float]) -> str:
+def _told(ours: list[float], theirs: list[float]) -> str:
     """The 95 % interval of the paired ratio, in words."""
     low, high = np.exp(bootstrap_median(log_ratios(ours, theirs)))
-    return f"{low:.2f} to {high:.2f}"
+    return f"{low:.2f} to {high:.2f}" + (", not distinguishable" if low <= 1 <= high else "")
 
 
 def _factors() -> np.ndarray[Any, np.dtype[np.float64]]:
