@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from .errors import LabError
-from .options import exits, json_option, print_json
+from .errors import InputError, LabError
+from .options import exits, jobs_option, json_option, print_json
 from .problems import Problem, get_problem, registry
+from .problems_check import subjects, verdicts
 from .progress import Progress
 from .table import print_lines, print_table
 
@@ -17,7 +18,7 @@ EXAMPLES = """\b
 Examples:
   adamas problems
   adamas problems rosenbrock
-  adamas problems --check
+  adamas problems --check --jobs 2
   adamas problems t0-bowl --check --json
 """
 
@@ -25,20 +26,24 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--check", is_flag=True, help="Test the problem, or all of them and their families: PASS or FAIL each.")
+@jobs_option
 @json_option
 @exits
-def problems(name: str | None, check: bool, as_json: bool) -> None:
+def problems(name: str | None, check: bool, jobs: int, as_json: bool) -> None:
     """What optimizers are raced on: a list, or all about one problem.
 
     NAME may also be a file of yours: file:PATH.csv (the last column is predicted), file:PATH.csv:COLUMN,
     file:PATH.npz (arrays x and y), file:PATH-images-idx3-ubyte (MNIST), ratings:PATH.csv (user, item, rating).
 
-    --check tests gradients, starts, optima and expected passes and fails; all of them take some minutes.
+    --check tests gradients, starts, optima and expected passes and fails; all of them take about three minutes on one
+    core. --jobs N shares the work among processes.
 
     Exit code: 0 done, 1 a defect was found, 2 wrong usage.
     """
+    if jobs != 1 and not check:
+        raise InputError(f"--jobs {jobs} shares out the tests; give it with --check")
     if check:
-        _check(name, as_json=as_json)
+        _check(name, jobs, as_json=as_json)
     elif name is None:
         _list(as_json=as_json)
     else:
@@ -116,34 +121,23 @@ def _detail(problem: Problem, *, as_json: bool) -> None:
     print_table(problem.title, ["", ""], rows, left=(0, 1))
 
 
-def _check(name: str | None, *, as_json: bool) -> None:
-    from .problems.families import FAMILIES, check_family
-    from .problems.selftest import check
-
-    chosen = list(registry().values()) if name is None else [get_problem(name)]
-    families = FAMILIES if name is None else ()
-    results: list[dict[str, Any]] = []
-
-    def report(kind: str, label: str, verdict: str, defects: list[str]) -> None:
-        results.append({"kind": kind, "name": label, "verdict": verdict, "defects": defects})
-        if not as_json:
-            print_lines([f"{verdict:4}  {label}", *(f"        {defect}" for defect in defects)])
-
-    with Progress(len(chosen) + len(families), "adamas problems") as progress:
-        for problem in chosen:
-            missing = problem.missing()
-            if missing:
-                report("problem", problem.name, "SKIP", [f"needs {', '.join(missing)}"])
-            else:
-                defects = check(problem)
-                report("problem", problem.name, "FAIL" if defects else "PASS", defects)
-            progress.advance(problem.name)
-        for family in families:
-            defects = check_family(family)
-            report("family", f"family {family.name}", "FAIL" if defects else "PASS", defects)
-            progress.advance(family.name)
+def _check(name: str | None, jobs: int, *, as_json: bool) -> None:
+    chosen = subjects(name)
+    found = []
+    with Progress(len(chosen), "adamas problems") as progress:
+        for one in verdicts(chosen, jobs):
+            found.append(one)
+            if not as_json:
+                label = one.subject.name if one.subject.kind == "problem" else f"family {one.subject.name}"
+                print_lines([f"{one.verdict:4}  {label}", *(f"        {defect}" for defect in one.defects)])
+            progress.advance(one.subject.name)
     if as_json:
-        print_json(results)
-    failed = [result["name"] for result in results if result["verdict"] == "FAIL"]
+        print_json(
+            [
+                {"kind": v.subject.kind, "name": v.subject.name, "verdict": v.verdict, "defects": v.defects}
+                for v in found
+            ]
+        )
+    failed = [one.subject.name for one in found if one.verdict == "FAIL"]
     if failed:
-        raise LabError(f"{len(failed)} of {len(results)} have defects: {', '.join(failed)}")
+        raise LabError(f"{len(failed)} of {len(found)} have defects: {', '.join(failed)}")

@@ -1,4 +1,4 @@
-"""What an optimizer is raced on: about forty problems that are fixed by a seed and test themselves."""
+"""What an optimizer is raced on: problems that are fixed by a seed and test themselves."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import Gradient, Losses, Params, Problem
 from .function import Vector
@@ -11,7 +12,7 @@ SHARED = 3
 """Features that fresh examples share with the training data."""
 
 
-def examples(y: Vector) -> Vector:
+def examples(y: Vector) -> NDArray[np.float64]:
     """Feature 0 is the label, 1 and 2 are 1, then every example has its own: one if positive, five if negative.
 
     Args:
