@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..landscapes import beale, beale_gradient
+from ..surfaces import SURFACES
 from .base import Gradient, Losses, Params, Problem
 from .function import FunctionProblem, Noise, quadratic
 
@@ -21,11 +21,11 @@ def heavy(degrees: float) -> Noise:
     return lambda rng, slope: slope + rng.standard_t(degrees, slope.shape)
 
 
-def _noisy_bowl(name: str, title: str, noise: Noise, words: str, source: str) -> FunctionProblem:
+def _noisy_bowl(name: str, noise: Noise, words: str, source: str) -> FunctionProblem:
     curvature = np.geomspace(1, 10, 10)
     return FunctionProblem(
         name,
-        title,
+        f"a quadratic of condition 10 with {words}",
         **quadratic(curvature),
         start_point=np.full(10, 3.0) / np.sqrt(curvature),
         optimum_point=np.zeros(10),
@@ -42,9 +42,8 @@ def white_noise(*, deviation: float) -> FunctionProblem:
     """A quadratic with normal noise."""
     return _noisy_bowl(
         f"white-noise-{deviation:g}",
-        f"a quadratic of condition 10 with normal noise of deviation {deviation:g}",
         white(deviation),
-        f"normal, deviation {deviation:g}",
+        f"normal noise of deviation {deviation:g}",
         "the noise ball: its size goes with the rate",
     )
 
@@ -53,27 +52,27 @@ def heavy_noise(*, degrees: float) -> FunctionProblem:
     """A quadratic with Student's t noise."""
     return _noisy_bowl(
         f"heavy-noise-{degrees:g}",
-        f"a quadratic of condition 10 with Student's t noise, {degrees:g} degrees of freedom",
         heavy(degrees),
-        f"Student's t, {degrees:g} degrees of freedom",
+        f"Student's t noise, {degrees:g} degrees of freedom",
         "J. Zhang et al., Why are adaptive methods good for attention models?, NeurIPS 2020",
     )
 
 
 def beale_noisy(*, deviation: float) -> FunctionProblem:
     """Beale's surface with normal noise."""
+    surface, words = SURFACES["beale"], f"normal noise of deviation {deviation:g}"
     return FunctionProblem(
         "beale-noisy",
-        f"Beale's surface with normal noise of deviation {deviation:g}",
-        value=lambda x: float(beale(x)),
-        slope=beale_gradient,
-        start_point=np.array([1.0, 1.5]),
-        optimum_point=np.array([3.0, 0.5]),
+        f"Beale's surface with {words}",
+        value=surface.value,
+        slope=surface.gradient,
+        start_point=np.array(surface.start),
+        optimum_point=np.array(surface.optimum),
         source="plateau, walls and a noise floor",
         steps=2000,
         targets=NOISY,
         noise=white(deviation),
-        noise_name=f"normal, deviation {deviation:g}",
+        noise_name=words,
         tags=("noisy", "valley"),
     )
 
