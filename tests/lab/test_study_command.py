@@ -200,7 +200,7 @@ def test_studies_run_on_one_blas_thread_whatever_the_caller_has(monkeypatch: pyt
     assert set(after) == {2}
 
 
-@pytest.mark.parametrize("name", ["bias-correction-on-a-bowl", "marginal-value", "rotation", "low-precision"])
+@pytest.mark.parametrize("name", ["bias-correction-on-a-bowl", "marginal-value", "local-optima", "low-precision"])
 def test_two_runs_give_the_same_numbers(name: str) -> None:
     from threadpoolctl import threadpool_limits
 

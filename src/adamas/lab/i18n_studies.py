@@ -6,7 +6,7 @@ Criteria, findings and figures hold measured numbers and the names of code; they
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "title": ("Studies of Adam and its family", "Adam 及其家族的专题实验"),
+    "title": ("Studies of Adam and its family", "关于 Adam 及其家族的研究"),
     "count.one": ("1 claim put to the test in {seconds} s:", "检验了 1 条论断，用时 {seconds} 秒："),
     "count.many": ("{count} claims put to the test in {seconds} s:", "检验了 {count} 条论断，用时 {seconds} 秒："),
     "rule": (
@@ -19,7 +19,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "SKIPPED": ("SKIPPED", "已跳过"),
     "ERROR": ("ERROR", "出错"),
     "verdict": ("Verdict", "结论"),
-    "study": ("Study", "实验"),
+    "study": ("Study", "研究"),
     "claim": ("Claim", "论断"),
     "source": ("Source", "出处"),
     "criterion": ("Criterion", "判据"),
