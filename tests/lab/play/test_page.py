@@ -51,6 +51,10 @@ class Watched:
         self.page.evaluate("state => __lab.set(state)", self.known)
         return self.state()
 
+    def settle(self) -> None:
+        """Wait until the page has redrawn."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def series(self, name: str) -> Any:
         return self.page.evaluate("name => __lab.series(name)", name)
 
@@ -178,6 +182,36 @@ def test_pictures_work_by_mouse_and_keyboard(watched: Watched, picture: str) -> 
         assert moved[1] < start[1]
 
 
+def test_the_start_can_be_dragged(watched: Watched) -> None:
+    watched.base()
+    at(watched, "race").scroll_into_view_if_needed()
+    box = at(watched, "race").bounding_box()
+    mouse = watched.page.mouse
+    mouse.move(box["x"] + 200, box["y"] + 100)
+    mouse.down()
+    first = watched.state()["start"]
+    mouse.move(box["x"] + 300, box["y"] + 100, steps=5)
+    dragged = watched.state()["start"]
+    mouse.up()
+    mouse.move(box["x"] + 400, box["y"] + 100)
+    assert dragged[0] > first[0]
+    assert dragged[1] == pytest.approx(first[1])
+    assert watched.state()["start"] == dragged
+
+
+def test_the_lines_of_the_rule_open_by_mouse_and_keyboard(watched: Watched) -> None:
+    watched.base()
+    watched.page.evaluate("__lab.set({ focus: 0 })")
+    rows = watched.page.locator("#anatomy-lines tr")
+    assert not rows.first.is_visible()
+    at(watched, "anatomy-open").click()
+    adams_own = ["first", "second", "step_size", "root_scale"]
+    corrections = ["1 - beta1^t", "1 - beta2^t"]
+    assert rows.locator("th").all_inner_texts() == [*adams_own, "g", "m", "v", *corrections]
+    watched.page.keyboard.press("Enter")
+    assert not rows.first.is_visible()
+
+
 def test_the_state_lives_in_the_address(watched: Watched) -> None:
     watched.base()
     watched.page.evaluate("__lab.set({ lang: 'zh', theme: 'dark', schedule: { kind: 'cosine', warmup: 5 } })")
@@ -228,7 +262,7 @@ def first_below(values: list[float], bound: float) -> int:
 def test_presets_show_what_they_claim(watched: Watched) -> None:
     def show(preset: str) -> None:
         at(watched, f"preset-{preset}").click()
-        watched.page.wait_for_timeout(100)
+        watched.settle()
 
     show("amsgrad")
     assert watched.series("Adam")["x"][-1] > 0.9
@@ -264,7 +298,7 @@ def test_presets_show_what_they_claim(watched: Watched) -> None:
     show("decay")
     hovering = watched.series("Adam")["f"][-1]
     at(watched, "schedule-kind").select_option("cosine")
-    watched.page.wait_for_timeout(100)
+    watched.settle()
     assert watched.series("Adam")["f"][-1] < hovering / 3
     show("adagrad")
     rates = watched.series("Adagrad")["rateY"]
@@ -278,6 +312,7 @@ def test_clips_and_the_mask_live_in_the_address_and_can_be_off(watched: Watched)
     field.fill("0.75")
     watched.page.keyboard.press("Enter")
     at(watched, "cautious-1").click()
+    watched.settle()
     assert [watched.state()["runners"][1][name] for name in ("clip_value", "clip_norm", "cautious")] == [
         None,
         0.75,
@@ -297,6 +332,7 @@ def test_clips_and_the_mask_live_in_the_address_and_can_be_off(watched: Watched)
     assert watched.state()["runners"][1]["clip_norm"] == 100
     watched.page.keyboard.press("ArrowRight")
     assert watched.state()["runners"][1]["clip_norm"] is None
+    watched.settle()
     assert slider.get_attribute("aria-valuetext") == "off"
     assert watched.errors == []
 

@@ -73,9 +73,13 @@ function anatomyRow({ name, meaning, values }, colour) {
 }
 
 function ruleLines(traces) {
-  return traces[0].lines.map(([title], j) => {
-    const cells = traces.map((t) => htmlElement("td", {}, shown(t.lines[j][1], 6)));
-    return htmlElement("tr", {}, htmlElement("th", { scope: "row" }, title), ...cells);
+  const titles = traces[0].lines.map(([title]) => title);
+  const values = titles.map((_, j) => traces.map((t) => t.lines[j][1]));
+  // a gradient that no clipping changes passes through several lines of the same name
+  const news = titles.map((title, j) => title !== titles[j - 1] || values[j].some((value, i) => value !== values[j - 1][i]));
+  return titles.flatMap((title, j) => {
+    const cells = values[j].map((value) => htmlElement("td", {}, shown(value, 6)));
+    return news[j] ? [htmlElement("tr", {}, htmlElement("th", { scope: "row" }, title), ...cells)] : [];
   });
 }
 

@@ -28,7 +28,7 @@ function drawBias({ state, runs, names }) {
   }
   const last = Math.max(2, points.length);
   const values = points.map((p) => p[1]);
-  const view = plot(svg, 210, { x: [1, last], xLog: true, y: [0, Math.max(1.5, ...values) * 1.05], xLabel: T("axis.t"), yLabel: T("axis.factor") });
+  const view = plot(svg, 270, { x: [1, last], xLog: true, y: [0, Math.max(1.5, ...values) * 1.05], xLabel: T("axis.t"), yLabel: T("axis.factor") });
   const { sx, sy, layer, area } = view;
   layer.append(svgElement("line", { class: "target", x1: area.x, x2: area.x + area.width, y1: sy(1), y2: sy(1) }));
   layer.append(svgElement("path", { d: pathData(points, sx, sy), ...look(state.focus), "data-testid": "bias-curve" }));
@@ -53,7 +53,7 @@ function drawRates({ state, runs, names }) {
   const rates = effectiveRates(run).map((points) => points.map(([k, r]) => [k, r > 0 ? r : NaN]));
   byId("rates-title").textContent = names[state.focus];
   const y = span(rates.flat().map((p) => p[1]), true);
-  const view = plot(byId("rates"), 210, { x: [0, state.steps], y: [y[0] / 1.3, y[1] * 1.3], yLog: true, xLabel: T("axis.step"), yLabel: "−Δ/g" });
+  const view = plot(byId("rates"), 270, { x: [0, state.steps], y: [y[0] / 1.3, y[1] * 1.3], yLog: true, xLabel: T("axis.step"), yLabel: "−Δ/g" });
   rates.forEach((points, i) => {
     const style = { ...look(i ? 1 : 0), stroke: LAB.palette[state.focus], "stroke-dasharray": i ? "3 3" : "" };
     view.layer.append(svgElement("path", { d: pathData(decimate(points), view.sx, view.sy), ...style, "data-testid": `rate-${"xy"[i]}` }));
