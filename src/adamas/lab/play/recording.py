@@ -68,7 +68,8 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
             return Recorded([part for item in args[0] for part in _recorded(item).parts], pair=True)
         if name in ("sum", "mean") and options == {"axis": 0}:
             first, second = args[0]
-            return first + second if name == "sum" else (first + second) / AXES
+            total: Recorded = first + second
+            return total if name == "sum" else _recorded(total / AXES)
         raise PrintError(f"no JavaScript is known for np.{name} with {dict(options)}")
 
 
@@ -90,9 +91,12 @@ def _elementwise(make: Callable[..., ast.expr], inputs: Sequence[Any]) -> Record
 
 def _operation(name: str, parts: Sequence[ast.expr]) -> ast.expr:
     match parts:
-        case [base, ast.Constant(value=exponent)] if name == "power" and exponent in (0, 1, 2):
-            # whole powers as NumPy takes them: a square is a product, rounded once
-            return [ast.Constant(1.0), base, ast.BinOp(base, ast.Mult(), base)][int(exponent)]
+        case [_, ast.Constant(value=0.0)] if name == "power":
+            return ast.Constant(1.0)
+        case [base, ast.Constant(value=1.0)] if name == "power":
+            return base
+        case [base, ast.Constant(value=2.0)] if name == "power":
+            return ast.BinOp(base, ast.Mult(), base)  # as NumPy takes it: rounded once
         case [left, right] if name in _OPERATORS:
             return ast.BinOp(left, _OPERATORS[name](), right)
         case [operand] if name == "negative":

@@ -35,7 +35,7 @@ function drawBias({ state, runs, names }) {
   const peak = points.reduce((a, b) => (Math.abs(b[1] - 1) > Math.abs(a[1] - 1) ? b : a));
   if (state.at > 0) nowLine(view, Math.min(state.at, last));
   layer.append(svgElement("circle", { class: "head", cx: sx(peak[0]), cy: sy(peak[1]), r: 5, fill: LAB.palette[state.focus] }));
-  byId("bias-caption").textContent = T("bias.peak", { first: shown(values[0], 3), peak: shown(peak[1], 3), step: peak[0], last: shown(values.at(-1), 3), steps: points.length });
+  byId("bias-caption").textContent = T(peak[0] === 1 ? "bias.first" : "bias.peak", { first: shown(values[0], 3), peak: shown(peak[1], 3), step: peak[0], last: shown(values.at(-1), 3), steps: points.length });
 }
 
 /** -Δ/g per coordinate: the learning rate that gradient descent would need to make the same step. */

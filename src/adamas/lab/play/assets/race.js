@@ -60,7 +60,7 @@ function raceCaption(state, runs, names) {
 function drawLoss({ state, runs }) {
   const floor = 1e-12; // lower values are drawn here: nothing is gained below it
   const lines = runs.map((run) => run.values.map((value, k) => [k, Math.max(value, floor)]));
-  const log = runs.every((run) => run.values.every((value) => value >= 0));
+  const log = !landscapeOf(state).walled && runs.every((run) => run.values.every((value) => value >= 0));
   const begin = Math.max(...runs.map((run) => run.values[0]));
   const [low, high] = span(lines.flat().map((point) => Math.min(point[1], begin * 1e4)), log);
   const view = plot(byId("loss"), 290, { x: [0, state.steps], y: [low, high], yLog: log, xLabel: T("axis.step"), yLabel: "f" });
@@ -83,5 +83,5 @@ function lossCaption(state, runs) {
   const known = reached.filter((r) => r.step >= 0).sort((a, b) => a.step - b.step);
   const target = shown(state.target);
   if (!known.length) return T("loss.none", { target, steps: state.steps });
-  return T("loss.reached", { target, list: known.map((r) => `${r.name} ${r.step}`).join(" · ") });
+  return T("loss.reached", { target, list: known.map((r) => `${r.name}: ${r.step}`).join(" · ") });
 }

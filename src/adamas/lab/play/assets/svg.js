@@ -53,7 +53,7 @@ function shown(x, digits = 4) {
   return String(Number(x.toPrecision(digits)));
 }
 
-const MARGIN = { left: 52, right: 12, top: 12, bottom: 38 };
+const MARGIN = { left: 62, right: 18, top: 12, bottom: 38 };
 
 /** An empty plot in an SVG: clears it, draws grid, ticks and axis labels; gives back scales and a clipped layer. */
 function plot(svg, height, { x, y, xLog = false, yLog = false, xLabel, yLabel }) {
