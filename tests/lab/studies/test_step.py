@@ -119,6 +119,8 @@ def test_stale_second_moment() -> None:
     assert found.numbers["rms_at_a_jump_to_100"] == pytest.approx({"0.999": 30.2, "0.99": 9.9, "0.95": 4.5}, rel=0.01)
     assert found.numbers["longest_capped_step_over_lr_jump_to_100"] == pytest.approx(1.0, abs=1e-9)
     assert min(found.numbers["rms_at_the_bad_batch"]) > 2.3 > max(found.numbers["largest_rms_of_300_steps_before"])
+    capped, free = (found.numbers[f"rise_of_the_loss{word}"] for word in ("_capped", ""))
+    assert all(1 < a < b < 1.2 for a, b in zip(capped, free, strict=True))
     assert found.passed
     assert len(axes_of("stale-second-moment")) == 2
 

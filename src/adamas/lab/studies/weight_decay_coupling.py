@@ -48,9 +48,9 @@ def valid_loss(decay: str, lr: float, weight_decay: float, seed: int) -> float:
     "from the other.",
     source="Loshchilov & Hutter 2019, Decoupled weight decay regularization, figure 2",
     criterion="A step without gradient shrinks all parameters by 1 - lr x weight decay (to 1e-15) when decoupled, "
-    "not when coupled. 200 digits, a fifth of the labels random, 400 full-batch steps: the rank correlation of learning "
-    "rate and best weight decay, median of 5 seeds, is beyond 0.7 for L2 and within 0.3 of 0 for decay that lr does not "
-    "multiply (the paper's form); the 95 % interval of the paired difference of their sizes lies above 0.",
+    "not when coupled. 200 digits, a fifth of the labels random, 400 full-batch steps: the rank correlation of "
+    "learning rate and best weight decay, median of 5 seeds, is beyond 0.7 for L2 and within 0.3 of 0 for decay that "
+    "lr does not multiply (the paper's form); the 95 % interval of the paired difference of their sizes lies above 0.",
 )
 def run() -> Outcome:
     """200 digits, a fifth of the labels drawn at random, learned by heart in 400 steps; validation loss of five seeds.
