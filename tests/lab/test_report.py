@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import math
 import re
 import struct
 from collections import Counter
@@ -19,6 +22,7 @@ from adamas.lab.report import build
 from adamas.lab.report_charts import points_per_curve
 from adamas.lab.report_page import _data
 from adamas.lab.report_panels import points_kept, rounded
+from adamas.lab.shown import drawn, drawn_overall
 from adamas.lab.style import inline_svg, looks
 
 KINDS = ("loss", "ecdf", "sensitivity", "tuning", "against")
@@ -203,9 +207,53 @@ def test_rounding_keeps_five_digits() -> None:
 
 def test_a_big_race_gets_fewer_points() -> None:
     problem = {"columns": {"default": {}, "tuned": {}}, "surface": False}
-    small = points_per_curve({"problems": {"a": problem}}, looks(["a", "b"], "a"))
-    big = points_per_curve({"problems": {str(i): problem for i in range(35)}}, looks([str(i) for i in range(30)], "0"))
+    small = points_per_curve({"problems": {"a": problem}, "facts": dict.fromkeys("ab")})
+    big = points_per_curve(
+        {"problems": {str(i): problem for i in range(60)}, "facts": dict.fromkeys(map(str, range(49)))}
+    )
     assert (small, big) == (200, 16)
+
+
+def cell(loss: float, steps: float) -> dict[str, Any]:
+    return {"valid_loss": {"median": loss}, "steps_to_target": {"0.1": {"median": steps}}}
+
+
+def test_of_many_optimizers_the_reference_and_the_best_are_drawn() -> None:
+    labels = [f"o{i:02}" for i in range(20)]
+    tuned = {label: cell(1.0 + i, math.inf) for i, label in enumerate(reversed(labels))}
+    tuned["o03"], tuned["o04"] = cell(1e-9, 7), cell(1e-12, 9)  # both at the floor: the steps decide
+    problem = {"columns": {"default": {}, "tuned": tuned}, "targets": [1.0, 0.1], "floor": 1e-8}
+    assert drawn(problem, labels, "o00") == ["o00", "o03", "o04", *labels[11:]]
+    tuned |= {label: cell(0.0, 8) for label in labels[5:17]}
+    assert drawn(problem, labels, "o00") == ["o00", "o03", *labels[5:15]]
+    assert drawn(problem, labels[:12], "o00") == labels[:12]
+    summary = {"facts": dict.fromkeys(labels), "reference": "o19", "profiles": {"default": None, "tuned": {
+        "area": {label: {"value": i / 20} for i, label in enumerate(labels) if i != 18}}}}  # fmt: skip
+    assert drawn_overall(summary) == [*labels[7:18], "o19"]
+
+
+def test_a_big_race_says_what_it_leaves_out(race: SmallRace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adamas.lab.shown.MOST_DRAWN", 2)
+    monkeypatch.setattr("adamas.lab.report_page.MOST_DRAWN", 2)
+    monkeypatch.setattr("adamas.lab.report_page.MOST_POINTS", 300)
+    monkeypatch.setattr("adamas.lab.shown.MOST_PROBLEMS", 1)
+    monkeypatch.setattr("adamas.lab.report_page.UNPACKED", 0)
+    build(race.folder, out=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["profile.png", "profile.svg"]
+    found = read(tmp_path / "report.html")
+    assert "3 optimizers ran. The charts show 2 of them, Adam and the best" in found.text
+    assert "Loss curves keep about 200 points" in found.text
+    assert "With 2 problems figures/ holds the profiles only" in found.text
+    charts = json.loads(gzip.decompress(base64.b64decode(found.scripts[0])))
+    assert len(charts) == 14
+    for chart in charts.values():
+        assert 1 <= len({t["legendgroup"] for t in chart["traces"] if "legendgroup" in t}) <= 2
+    assert gzip.decompress(base64.b64decode(found.scripts[2])).decode() in (race.folder / "report.html").read_text()
+    assert (tmp_path / "report.html").stat().st_size < 2_500_000
+    assert (tmp_path / "runs.csv").read_bytes() == (race.folder / "runs.csv").read_bytes()
+    assert json.loads((tmp_path / "summary.json").read_text()) == json.loads((race.folder / "summary.json").read_text())
+    build(race.folder, formats=["csv"], figures="all", out=tmp_path)
+    assert len(list((tmp_path / "figures").iterdir())) == len(list((race.folder / "figures").iterdir()))
 
 
 def test_chinese_report_beside_the_english_one(race: SmallRace, tmp_path: Path) -> None:

@@ -30,8 +30,12 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-@pytest.mark.parametrize(("lang", "scheme"), [("en", "light"), ("zh", "dark")])
-def test_the_page_works_alone(race: SmallRace, tmp_path: Path, browser: Any, lang: str, scheme: str) -> None:
+@pytest.mark.parametrize(("lang", "scheme", "packed"), [("en", "light", False), ("zh", "dark", True)])
+def test_the_page_works_alone(
+    race: SmallRace, tmp_path: Path, browser: Any, monkeypatch: pytest.MonkeyPatch, lang: str, scheme: str, packed: bool
+) -> None:
+    if packed:
+        monkeypatch.setattr("adamas.lab.report_page.UNPACKED", 0)
     build(race.folder, lang, formats=["html"], out=tmp_path)
     page_url = (tmp_path / "report.html").as_uri()
     context = browser.new_context(color_scheme=scheme, offline=True)
@@ -42,7 +46,7 @@ def test_the_page_works_alone(race: SmallRace, tmp_path: Path, browser: Any, lan
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("console", lambda message: troubles.append(message.text) if message.type != "log" else None)
     page.goto(page_url)
-    page.wait_for_function("window.__report?.ready")
+    page.locator("html[data-ready]").wait_for(state="attached")  # asking by script would need eval
     page.evaluate("window.__report.drawAll()")
     assert page.locator(".chart").count() == page.evaluate("window.__report.drawn().length") == 14
     # every chart holds curves: a chart that drew nothing has no points

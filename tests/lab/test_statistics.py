@@ -18,6 +18,7 @@ from adamas.lab.statistics import (
     log_ratios,
     median,
     quantile,
+    quantiles,
     rate_width,
     signed_rank_p,
     steps_to_target,
@@ -182,3 +183,14 @@ def test_rate_width_counts_neighbours_of_the_best_only() -> None:
     assert rate_width(rates, [0.1, 0.9, 0.2, 0.1, INF], start=2.0) == 0  # 0.2 <= 0.29, but 0.9 is between
     assert rate_width(rates, [0.9, 0.2, 0.1, 0.15, INF], start=2.0) == pytest.approx(2)
     assert rate_width(rates, [INF] * 5, start=2.0) == 0
+
+
+def test_quantiles_are_those_of_every_column() -> None:
+    inf = math.inf
+    columns = [[1.0, 2.0, 4.0, 8.0], [1.0, inf, inf, inf], [-inf, -inf, inf, inf], [inf] * 4]
+    for rows in (4, 3, 1):
+        table = np.array(columns).T[:rows]
+        for share, found in zip(
+            (0.0, 0.25, 0.5, 0.75, 1.0), quantiles(table, (0.0, 0.25, 0.5, 0.75, 1.0)), strict=True
+        ):
+            assert found.tolist() == [quantile(column, share) for column in table.T]

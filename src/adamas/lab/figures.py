@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,45 +14,71 @@ from .figures_curves import profile_figure, tuning_figure
 from .filenames import file_stem
 from .i18n import ENGLISH, Texts
 from .records import Run
-from .statistics import Floats, quantile
+from .shown import drawn, drawn_overall
+from .statistics import Floats, quantiles
 from .style import GRID, INK, Look, canvas, legend, looks, plain_log, save, style
 
 
-def draw_all(runs: Sequence[Run], summary: dict[str, Any], folder: Path, text: Texts = ENGLISH) -> list[str]:
+def draw_all(
+    runs: Sequence[Run], summary: dict[str, Any], folder: Path, text: Texts = ENGLISH, *, each: bool = True
+) -> list[str]:
     """Draw every figure of every problem, and those of the whole race, as PNG and SVG.
+
+    Of many optimizers the best are drawn (see `shown`).
+
+    Args:
+        runs: All finished runs.
+        summary: Of `summary.summarise`.
+        folder: Exists.
+        text: Language.
+        each: Also the figures of each problem, not only those of the whole race.
 
     Returns:
         File names without ending.
     """
-    look = looks(list(summary["facts"]), summary["reference"])
-    drawn = []
-    for name, problem in summary["problems"].items():
-        own = [run for run in runs if run.heading.problem == name]
-        for kind, figure in _problem_figures(name, problem, own, look, summary["reference"], text).items():
+    labels, reference = list(summary["facts"]), summary["reference"]
+    look = looks(labels, reference)
+    groups = runs_of(runs)
+    files = []
+    for name, problem in summary["problems"].items() if each else ():
+        some = {label: look[label] for label in drawn(problem, labels, reference)}
+        for kind, figure in _problem_figures(name, problem, groups[name], some, reference, text):
             save(figure, folder / f"{file_stem(name)}-{kind}")
-            drawn.append(f"{file_stem(name)}-{kind}")
+            files.append(f"{file_stem(name)}-{kind}")
     if any(summary["profiles"].values()):
-        save(profile_figure(summary, look, text), folder / "profile")
-        drawn.append("profile")
-    return drawn
+        save(
+            profile_figure(summary, {label: look[label] for label in drawn_overall(summary)}, text), folder / "profile"
+        )
+        files.append("profile")
+    return files
+
+
+def runs_of(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs by problem."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.heading.problem, []).append(run)
+    return groups
 
 
 def _problem_figures(
     name: str, problem: dict[str, Any], runs: Sequence[Run], look: Look, reference: str, text: Texts
-) -> dict[str, Any]:
-    figures = {"loss": _losses(runs, problem, look, text), "ecdf": _ecdf(problem, look, text)}
+) -> Iterator[tuple[str, Any]]:
+    """Kind and figure, as far as the race has what they show."""
+    yield "loss", _losses(runs, problem, look, text)
+    yield "ecdf", _ecdf(problem, look, text)
     if problem["search"]:
-        figures["sensitivity"] = _sensitivity(problem, look, text)
-        figures["tuning"] = tuning_figure(problem, look, text)
+        yield "sensitivity", _sensitivity(problem, look, text)
+        yield "tuning", tuning_figure(problem, look, text)
     if len(look) > 1:
-        figures["against"] = _against(problem, look, reference, text)
+        yield "against", _against(problem, look, reference, text)
     if problem["surface"] and any(run.trial.path for run in runs):
         from .paths import race_paths
         from .surfaces import SURFACES
 
         if name in SURFACES:
-            figures["paths"] = race_paths(name, runs, look, filled_columns(problem), text)
-    return figures
+            shown = [run for run in runs if run.heading.optimizer in look]
+            yield "paths", race_paths(name, shown, look, filled_columns(problem), text)
 
 
 def _panels(rows: int, height: float, columns: Sequence[str], text: Texts) -> tuple[Any, Any]:
@@ -118,10 +144,12 @@ def quartiles(runs: Sequence[Run], metric: str) -> tuple[list[int], Floats, Floa
     A run that ended early counts as infinitely bad from there on.
     """
     steps = max((run.trial.steps for run in runs), key=len)
-    losses = [list(getattr(run.trial, metric)) for run in runs]
-    rows = np.array([loss + [math.inf] * (len(steps) - len(loss)) for loss in losses])
-    rows = np.where(np.isfinite(rows), rows, math.inf)
-    low, middle, high = (np.array([quantile(column, q) for column in rows.T]) for q in (0.25, 0.5, 0.75))
+    rows = np.full((len(runs), len(steps)), np.inf)
+    for row, run in zip(rows, runs, strict=True):
+        losses = getattr(run.trial, metric)
+        row[: len(losses)] = losses
+    rows[~np.isfinite(rows)] = np.inf
+    low, middle, high = quantiles(rows, (0.25, 0.5, 0.75))
     return steps, low, middle, high
 
 

@@ -211,6 +211,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Share of all (problem, target, seed) reached within so much of the budget.",
         "在给定预算比例内达到的全部（问题，目标，种子）的比例。",
     ),
+    "note.few": (
+        "With {problems} problems figures/ holds the profiles only; `adamas report DIR --figures all` draws all. "
+        "The camera button above a chart saves it.",
+        "问题达到 {problems} 个时，figures/ 只包含性能曲线；`adamas report DIR --figures all` 会画出全部图。"
+        "图表上方的相机按钮可保存该图。",
+    ),
     "note.font": (
         "The texts inside the PNG and SVG figures are English: no font with all Chinese characters needed was found. "
         "Install one, for instance Noto Sans CJK, and write the report again.",
@@ -231,6 +237,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "page.again": ("Again", "重现"),
     "page.search": ("Search: final {loss} by learning rate", "搜索：各学习率的最终{loss}"),
     "page.toggles": ("Show in the charts:", "在图中显示："),
+    "page.some": (
+        "{count} optimizers ran. The charts show {shown} of them, {reference} and the best: of each problem by the "
+        "final loss in the tuned column (then steps), over all problems by profile area. The tables hold all of them; "
+        "their curves are in runs.csv and records.jsonl.",
+        "共有 {count} 个优化器参加。图中显示其中 {shown} 个：{reference} 与最好的几个；每个问题按调优列的最终损失"
+        "（其次按步数）选取，所有问题合计按性能曲线面积选取。表格包含全部优化器；其曲线见 runs.csv 与 records.jsonl。",
+    ),
+    "page.thin": (
+        "Loss curves keep about {points} points, the lowest and the highest of each stretch, nothing is smoothed; "
+        "every point is in runs.csv.",
+        "损失曲线约保留 {points} 个点，即每一段的最低点与最高点，未做任何平滑；全部点见 runs.csv。",
+    ),
     "page.incomplete": (
         "This race did not finish; what follows holds for the runs that ended.",
         "这次比赛没有完成；以下内容只涉及已结束的运行。",

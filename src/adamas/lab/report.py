@@ -16,14 +16,21 @@ from .report_page import write_page
 from .report_parquet import has_parquet, write_parquet
 from .report_text import write_latex, write_markdown
 from .runfolder import read_manifest, write_json
+from .shown import is_big
 from .summary import summarise, write_summary_csv
 from .verdict import overall_verdict, verdict
 
+FIGURES = ("auto", "all")
 FORMATS = ("html", "csv", "md", "tex", "parquet")
 
 
 def build(
-    folder: Path, lang: str = "en", *, formats: Sequence[str] | None = None, out: Path | None = None
+    folder: Path,
+    lang: str = "en",
+    *,
+    formats: Sequence[str] | None = None,
+    figures: str = "auto",
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """Write the report of a race: summary.json and figures/ always, the rest as `formats` says.
 
@@ -34,17 +41,21 @@ def build(
         folder: Holds manifest.json and records.jsonl.
         lang: Language of all texts, "en" or "zh". Without a Chinese font the texts inside figures stay English.
         formats: Some of `FORMATS`; None: all, parquet only if pyarrow is installed.
+        figures: "all", or "auto": of a race of more than 12 problems those of the whole race only.
         out: Where to write; None: into `folder`.
 
     Returns:
         The summary, with a `verdict` for every problem and one for all of them together.
 
     Raises:
-        InputError: No such language or format, parquet asked for without pyarrow, or not the folder of a race.
+        InputError: No such language, format or choice of figures, parquet asked for without pyarrow, or not the
+            folder of a race.
         LabError: No problem has a finished run.
     """
     text = Texts(lang)
     wanted = _formats(formats)
+    if figures not in FIGURES:
+        raise InputError(f"figures {figures!r}: give one of {', '.join(FIGURES)}")
     manifest = read_manifest(folder)
     settings = _race_settings(folder, manifest)
     runs = read_runs(folder)
@@ -60,7 +71,8 @@ def build(
     target = folder if out is None else out
     (target / "figures").mkdir(parents=True, exist_ok=True)
     write_json(target / "summary.json", summary)
-    draw_all(runs, summary, target / "figures", Texts(figure_language(lang)))
+    every = figures == "all" or not is_big(summary)
+    draw_all(runs, summary, target / "figures", Texts(figure_language(lang)), each=every)
     if "csv" in wanted:
         write_long_csv(target / "runs.csv", runs)
         write_summary_csv(target / "summary.csv", summary)
@@ -71,7 +83,7 @@ def build(
     if "tex" in wanted:
         write_latex(target / "summary.tex", summary, text)
     if "html" in wanted:
-        write_page(target / "report.html", manifest, runs, summary, wanted, text)
+        write_page(target / "report.html", manifest, runs, summary, wanted, text, every=every)
     return summary
 
 

@@ -15,24 +15,28 @@ from .i18n import Texts
 from .profiles import WIDEST_RATIO
 from .records import Run
 from .report_panels import Panels, line, log_range, points_kept, rounded
+from .shown import MOST_DRAWN, drawn, drawn_overall
 from .style import Look
 
 MOST_POINTS = 200
 FEWEST_POINTS = 16
-ALL_NUMBERS = 100_000  # numbers of all loss curves of a page together: keeps it below 6 MB
+ALL_NUMBERS = 80_000  # numbers of all loss curves of a page together: keeps it below 6 MB
 
 
-def points_per_curve(summary: dict[str, Any], look: Look) -> int:
+def points_per_curve(summary: dict[str, Any]) -> int:
     """Points that every loss curve may have so that a race of any size gives a page that opens."""
-    curves = 4 * sum(
-        len(problem["columns"]) * len(look) * (1 if problem["surface"] else 2)
-        for problem in summary["problems"].values()
+    lines = min(MOST_DRAWN, len(summary["facts"]))
+    curves = (
+        4
+        * lines
+        * sum(len(problem["columns"]) * (1 if problem["surface"] else 2) for problem in summary["problems"].values())
     )
     return max(FEWEST_POINTS, min(MOST_POINTS, ALL_NUMBERS // max(1, curves)))
 
 
 def race_charts(summary: dict[str, Any], look: Look, text: Texts) -> list[dict[str, Any]]:
     """Performance profiles and ECDF over all problems."""
+    look = {label: look[label] for label in drawn_overall(summary)}
     charts = []
     found = {column: profiles for column, profiles in summary["profiles"].items() if profiles}
     if found:
@@ -69,12 +73,13 @@ def problem_charts(
     name: str, problem: dict[str, Any], runs: Sequence[Run], summary: dict[str, Any], look: Look, text: Texts
 ) -> list[dict[str, Any]]:
     """All charts of one problem in the order of the page."""
-    points = points_per_curve(summary, look)
+    points = points_per_curve(summary)
+    look = {label: look[label] for label in drawn(problem, list(look), summary["reference"])}
     charts = []
     if problem["surface"] and any(run.trial.path for run in runs):
         from .report_paths import paths_chart
 
-        charts.append(paths_chart(name, problem, runs, look, text))
+        charts.append(paths_chart(name, problem, runs, look, text, points + points // 2))
     metrics = ("valid",) if problem["surface"] else ("train", "valid")
     charts += [_losses(name, problem, runs, metric, look, points, text) for metric in metrics]
     charts.append(_ecdf(name, problem, look, text))
@@ -153,7 +158,7 @@ def _sensitivity(name: str, problem: dict[str, Any], look: Look, text: Texts) ->
         seen.extend(loss for loss in losses if loss > 0)
         return [t["lr"] for t in trials], losses
 
-    for label, search in problem["search"].items():
+    for label, search in ((label, problem["search"][label]) for label in look if label in problem["search"]):
         trials = search["trials"]
         panels.add(0, line(label, look, *shown(trials[1:]), markers=True))
         lost = [t for t in trials[1:] if not math.isfinite(t["valid_loss"])]
@@ -188,7 +193,7 @@ def _marks(label: str, look: Look, x: Any, y: Any, *, symbol: str, size: int) ->
 
 def _tuning(name: str, problem: dict[str, Any], look: Look, text: Texts) -> dict[str, Any]:
     panels = Panels(f"{name}-tuning", text("title.tuning", title=problem["title"]), [""])
-    for label, search in problem["search"].items():
+    for label, search in ((label, problem["search"][label]) for label in look if label in problem["search"]):
         curve = shown_curve(search["tuning_curve"], problem)
         panels.add(0, line(label, look, range(1, len(curve) + 1), curve, markers=True))
         default = shown_curve([search["trials"][0]["valid_loss"]], problem)

@@ -18,11 +18,13 @@ GRID_POINTS = 61
 PATH_POINTS = 300
 
 
-def paths_chart(name: str, problem: dict[str, Any], runs: Sequence[Run], look: Look, text: Texts) -> dict[str, Any]:
+def paths_chart(
+    name: str, problem: dict[str, Any], runs: Sequence[Run], look: Look, text: Texts, points: int = PATH_POINTS
+) -> dict[str, Any]:
     """Path of the first seed of every optimizer, over contours where they are known.
 
     The contours are those of our surface of that name, or `contour` (x, y, z) in the facts of the problem:
-    that is how another program gives its own.
+    that is how another program gives its own. `points`: how many corners a path may about keep.
     """
     columns = filled_columns(problem)
     panels = Panels(f"{name}-paths", text("title.paths", title=problem["title"]), [text.column(c) for c in columns])
@@ -37,7 +39,7 @@ def paths_chart(name: str, problem: dict[str, Any], runs: Sequence[Run], look: L
         for label in look:
             run = next((r for r in runs if belongs(r, label, column) and r.trial.path), None)
             if run is not None:
-                panels.add(place, line(label, look, *_thin(np.array(run.trial.path, np.float64), window)))
+                panels.add(place, line(label, look, *_thin(np.array(run.trial.path, np.float64), window, points)))
         if optimum is not None:
             panels.add(place, _star(optimum, text))
     panels.axes(x_axis, y_axis)
@@ -84,10 +86,10 @@ def _star(optimum: Any, text: Texts) -> dict[str, Any]:
     return {"x": [x], "y": [y], "mode": "markers", "marker": mark, "name": text("legend.optimum"), "showlegend": False}
 
 
-def _thin(path: Any, window: Any) -> tuple[list[float], list[float]]:
+def _thin(path: Any, window: Any, points: int) -> tuple[list[float], list[float]]:
     """Corners of the path kept in both coordinates; far outside the window it is cut, where nobody sees it."""
     path = path[np.isfinite(path).all(axis=1)]
-    kept = sorted({*points_kept(path[:, 0], PATH_POINTS), *points_kept(path[:, 1], PATH_POINTS)})
+    kept = sorted({*points_kept(path[:, 0], points), *points_kept(path[:, 1], points)})
     x, y = path[kept].T
     if window is not None:
         (x0, x1), (y0, y1) = window

@@ -178,7 +178,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer = csv.writer(stream)
         writer.writerow(header)
         for row in rows:
-            writer.writerow(["" if (cell := finite(item)) is None else cell for item in row])
+            writer.writerow(map(_cell, row))
+
+
+def _cell(item: Any) -> Any:
+    """What stands in a cell; the kinds that fill the long tables come first."""
+    if isinstance(item, float):
+        return item if math.isfinite(item) else ""
+    if isinstance(item, str | int):
+        return item
+    found = finite(item)
+    return "" if found is None else found
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,26 @@ def median(values: Sequence[float] | Floats) -> float:
     return quantile(values, 0.5)
 
 
+def quantiles(table: Floats, shares: Sequence[float]) -> list[Floats]:
+    """`quantile` of every column of a table at once: for each share, one number per column.
+
+    Args:
+        table: Shape (values, columns), at least one row; infinities allowed, NaN not.
+        shares: Between 0 and 1.
+    """
+    ordered = np.sort(table, axis=0)
+    found = []
+    for share in shares:
+        place = share * (len(ordered) - 1)
+        below = math.floor(place)
+        low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+        with np.errstate(invalid="ignore"):  # inf - inf is set right below
+            between = low + (place - below) * (high - low)
+        between = np.where(np.isneginf(low) & np.isposinf(high), 0.0, between)
+        found.append(np.where((low == high) | (place == below), low, between))
+    return found
+
+
 def log_ratios(ours: Sequence[float], theirs: Sequence[float]) -> Floats:
     """log(ours/theirs) pair by pair for positive numbers, zero and infinity.
 
@@ -93,14 +114,22 @@ def bootstrap_median(differences: Floats, *, resamples: int = RESAMPLES, seed: i
         seed: Of the resampling: the same data give the same interval.
     """
     d = np.asarray(differences, np.float64)
-    drawn = np.random.default_rng(seed).integers(0, len(d), (resamples, len(d)))
-    ordered = np.sort(d[drawn], axis=1)
+    if (d == d[0]).all():
+        return float(d[0]), float(d[0])
+    ordered = np.sort(d[_resamples(len(d), resamples, seed)], axis=1)
     low, high = ordered[:, (len(d) - 1) // 2], ordered[:, len(d) // 2]
     with np.errstate(invalid="ignore"):
         medians = np.where(low == high, low, (low + high) / 2)
-    medians = np.sort(np.nan_to_num(medians, nan=0.0, posinf=np.inf, neginf=-np.inf))
+    medians = np.nan_to_num(medians, nan=0.0, posinf=np.inf, neginf=-np.inf)
     tail = math.floor(LEVEL / 2 * (resamples - 1))
+    medians = np.partition(medians, (tail, resamples - 1 - tail))
     return float(medians[tail]), float(medians[resamples - 1 - tail])
+
+
+@lru_cache(maxsize=8)
+def _resamples(count: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Which of `count` pairs every resample holds: the same for all comparisons of a race."""
+    return np.random.default_rng(seed).integers(0, count, (resamples, count))
 
 
 def signed_rank_p(differences: Floats) -> float:
@@ -118,12 +147,18 @@ def signed_rank_p(differences: Floats) -> float:
         return 1.0
     ranks: Floats = rankdata(np.abs(d))
     if n <= 16:
-        signs = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2 - 1
+        signs = _sign_patterns(n)
     else:
         signs = np.random.default_rng(0).choice([-1, 1], (20_000, n))
         signs[0] = np.sign(d)
     observed = abs(float(np.sign(d) @ ranks))
     return float(np.mean(np.abs(signs @ ranks) >= observed - 1e-9))
+
+
+@lru_cache(maxsize=17)
+def _sign_patterns(n: int) -> NDArray[np.int64]:
+    """All patterns of n signs, one a row."""
+    return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1) * 2 - 1
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
