@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runtime import evaluate
+from runtime import evaluate, runtimes
 
 from adamas import schedules
 from adamas.lab.errors import InputError
@@ -30,13 +30,15 @@ def points(surface: Any) -> list[list[float]]:
     return [*random, list(surface.start), [0.0, 0.0]]
 
 
-def test_surfaces_and_gradients() -> None:
+@pytest.mark.parametrize("runtime", runtimes())
+def test_surfaces_and_gradients(runtime: str) -> None:
     sources = ", ".join(f"{s.name!r}: {landscape_source(s)}" for s in landscapes())
     given = {surface.name: points(surface) for surface in landscapes()}
     ours = evaluate(
         f"((all) => Object.entries(given).map(([name, list]) => list.map((z) => [all[name].value(z), "
         f"...all[name].gradient(z)])))({{ {sources} }})",
         given,
+        runtime,
     )
     for surface, found in zip(landscapes(), ours, strict=True):
         theirs = [[surface.value(z), *surface.gradient(z)] for z in map(np.array, given[surface.name])]

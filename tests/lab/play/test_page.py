@@ -365,6 +365,8 @@ def test_the_anatomy_shows_the_moments_as_the_step_takes_them(watched: Watched) 
     assert look("RAdam")["m" + hat] == ["-0.7", "4"]
     assert look("AdaBelief")["m" + hat] == ["-0.7", "4"]
     assert look("AdEMAMix")["√v" + hat] == ["0.7", "4"]
+    assert look("Yogi", "bias_correction=True")["√v" + hat] == ["0.7007", "4"]  # v starts at 1e-6
+    assert look("Yogi", "bias_correction=False").keys() == {"g", "m", "v", "√v", "Δ"}
     assert look("Adan")["√n" + hat] == ["0.7", "4"]
     assert look("Adamax")["m" + hat] == ["-0.7", "4"]
     assert look("NAdam")["√v" + hat] == ["0.7", "4"]
