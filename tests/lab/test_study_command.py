@@ -11,8 +11,9 @@ import pytest
 from small_race import invoke
 
 import adamas.lab
-from adamas.lab import i18n_studies, studies
+from adamas.lab import studies
 from adamas.lab.studies import Outcome, Study, _run
+from adamas.lab.studies._texts import CLAIMS
 
 
 def _draw(figure: Any) -> None:
@@ -157,7 +158,7 @@ def test_the_page_in_chinese(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     page = (tmp_path / "o/studies.html").read_text(encoding="utf-8")
     assert '<html lang="zh-CN">' in page
-    for words in ("检验了 2 条论断", "1 成立", "1 不成立", "判据", i18n_studies.CLAIMS["bias-correction"]):
+    for words in ("检验了 2 条论断", "1 成立", "1 不成立", "判据", CLAIMS["bias-correction"]):
         assert words in page, words
     english = studies.get_study("bias-correction")
     assert english.claim not in page
@@ -167,8 +168,8 @@ def test_the_page_in_chinese(tmp_path: Path) -> None:
 
 
 def test_every_claim_is_told_in_chinese_with_its_numbers() -> None:
-    assert sorted(i18n_studies.CLAIMS) == studies.names()
-    for name, chinese in i18n_studies.CLAIMS.items():
+    assert sorted(CLAIMS) == studies.names()
+    for name, chinese in CLAIMS.items():
         assert re.search("[\u4e00-\u9fff]", chinese), name
         for number in re.findall(r"\d+\.\d+|\d{2,}", studies.get_study(name).claim):
             assert number in chinese, (name, number)

@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from .i18n import Texts
-from .i18n_studies import CLAIMS, TEXTS
 from .runfolder import RunFolder, write_json
 from .studies._run import VERDICTS, StudyResult, numbers_as_text
+from .studies._texts import CLAIMS, TEXTS
 from .style import inline_svg
 
 
