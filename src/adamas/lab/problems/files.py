@@ -64,7 +64,7 @@ class ClassesProblem(NetworkProblem):
         self.network = DenseNetwork((x.shape[1], *hidden, classes))
         self.title = f"{name}: {len(y)} rows of {x.shape[1]} features, {classes} classes"
         guess = float(np.log(classes))
-        self.targets = tuple(guess * share for share in (0.9, 0.7, 0.5, 0.3, 0.2))
+        self.targets = _targets(guess, (0.9, 0.7, 0.5, 0.3, 0.2))
 
     @property
     def parts(self) -> tuple[Part, Part]:
@@ -156,6 +156,11 @@ def _read_npz(path: Path) -> Table:
         raise InputError(f"{path}: x must hold numbers ({error})") from error
 
 
+def _targets(loss: float, shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Shares of a loss, of two digits: they are read in tables."""
+    return tuple(float(f"{loss * share:.2g}") for share in shares)
+
+
 def _of_table(name: str, table: Table) -> Problem:
     """A regression for a target of many numbers, else classes."""
     values, numbers = np.unique(table.y, return_inverse=True)
@@ -180,7 +185,7 @@ def _of_table(name: str, table: Table) -> Problem:
         lambda: model,
         source="the user's file",
         batch=min(32, model.rows),
-        targets=tuple(excess * share for share in SHARES),
+        targets=_targets(excess, SHARES),
         spread=0.01 * float(np.sqrt(excess)),
         tags=("user",),
     )
