@@ -7,6 +7,7 @@ import gzip
 import json
 import math
 import re
+import statistics
 import struct
 from collections import Counter
 from html.parser import HTMLParser
@@ -125,11 +126,14 @@ def test_verdicts_tables_and_command_are_there(race: SmallRace, reader: Reader) 
 def test_every_chart_is_valid_for_plotly_described_and_reachable(reader: Reader, charts: dict[str, Any]) -> None:
     expected = {"profile", "overall-ecdf", "digits-softmax-train", "digits-softmax-valid", "t0-bowl-valid"}
     expected |= {"t0-bowl-paths"} | {f"{p}-{k}" for p in ("digits-softmax", "t0-bowl") for k in KINDS[1:]}
+    expected |= {f"{problem}-{kind}" for problem in ("digits-softmax", "t0-bowl") for kind in ("rate", "rms")}
     assert set(charts) == expected == set(reader.values("data-chart"))
     for key, chart in charts.items():
         go.Figure(data=chart["traces"], layout=chart["layout"])  # raises on unknown or wrong properties
         named = [trace["name"] for trace in chart["traces"] if trace.get("showlegend")]
-        if not key.endswith("-against"):
+        if key.endswith("-rms"):
+            assert named == ["Adam"], key  # the only one with a second moment
+        elif not key.endswith("-against"):
             assert named == ["SGD", "Adam", "plain"], key
         assert chart["layout"]["xaxis"]["title"]["text"], key
     described = [value for tag, name, value in reader.attributes if (tag, name) == ("div", "aria-label")]
@@ -149,6 +153,17 @@ def test_loss_chart_shows_the_medians_of_the_records(race: SmallRace, charts: di
     ]
     assert drawn["x"] == runs[0].steps
     assert drawn["y"] == pytest.approx(np.median([t.valid for t in runs], axis=0), rel=1e-4)
+
+
+def test_rate_charts_show_the_readings(race: SmallRace, charts: dict[str, Any]) -> None:
+    drawn_rate = next(t for t in charts["t0-bowl-rate"]["traces"] if t.get("name") == "SGD" and t["xaxis"] == "x")
+    assert drawn_rate["y"] == pytest.approx([0.01] * len(drawn_rate["x"]), rel=1e-4)  # the default rate of SGD
+    (drawn_rms,) = (t for t in charts["t0-bowl-rms"]["traces"] if t["xaxis"] == "x")
+    runs = [r for r in race.runs if r.heading.problem == "t0-bowl" and r.heading.optimizer == "Adam"]
+    first = [r.trial.readings[0].rms for r in runs if "default" in r.heading.columns]
+    assert drawn_rms["y"][0] == pytest.approx(statistics.median(x for x in first if x is not None), rel=1e-4)
+    row = next(r for r in race.json["diagnostics"] if (r["optimizer"], r["column"]) == ("SGD", "default"))
+    assert row["largest_rms"] is None
 
 
 def test_light_and_dark(page: str, tmp_path: Path) -> None:
@@ -245,7 +260,7 @@ def test_a_big_race_says_what_it_leaves_out(race: SmallRace, tmp_path: Path, mon
     assert "Loss curves keep about 200 points" in found.text
     assert "With 2 problems figures/ holds the profiles only" in found.text
     charts = json.loads(gzip.decompress(base64.b64decode(found.scripts[0])))
-    assert len(charts) == 14
+    assert len(charts) == 18
     for chart in charts.values():
         assert 1 <= len({t["legendgroup"] for t in chart["traces"] if "legendgroup" in t}) <= 2
     assert gzip.decompress(base64.b64decode(found.scripts[2])).decode() in (race.folder / "report.html").read_text()

@@ -48,7 +48,7 @@ def test_the_page_works_alone(
     page.goto(page_url)
     page.locator("html[data-ready]").wait_for(state="attached")  # asking by script would need eval
     page.evaluate("window.__report.drawAll()")
-    assert page.locator(".chart").count() == page.evaluate("window.__report.drawn().length") == 14
+    assert page.locator(".chart").count() == page.evaluate("window.__report.drawn().length") == 18
     # every chart holds curves: a chart that drew nothing has no points
     assert page.evaluate("[...document.querySelectorAll('.chart')].every(c => c.querySelector('.trace path, .trace'))")
     light = page.evaluate("getComputedStyle(document.querySelector('.chart .xtick text')).fill")

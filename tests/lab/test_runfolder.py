@@ -49,7 +49,7 @@ def test_records_are_strict_json_with_known_kinds(race: SmallRace) -> None:
     lines = (race.folder / "records.jsonl").read_text().splitlines()
     events = [strict(line) for line in lines]
     kinds = [event["kind"] for event in events if isinstance(event, dict)]
-    assert set(kinds) == {"start", "point", "end"}
+    assert set(kinds) == {"start", "point", "reading", "end"}
     assert kinds.count("start") == kinds.count("end") == len(race.runs)
     start = events[0]
     assert isinstance(start, dict)

@@ -127,6 +127,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "head.spikes": ("spikes in training loss", "训练损失的尖峰"),
     "head.rebound": ("end / lowest valid loss", "最终/最低验证损失"),
     "head.step": ("largest step / lr", "最大步长 / 学习率"),
+    "head.rms": ("largest RMS_t", "最大 RMS_t"),
     "head.what": ("what", "项目"),
     "head.value": ("value", "值"),
     # search space
@@ -164,6 +165,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "title.paths": ("{title}: paths of the first seed", "{title}：第一个随机种子的路径"),
     "title.profile": ("Performance profiles", "性能曲线"),
     "title.overall": ("Targets of all problems reached", "所有问题中达到的目标"),
+    "title.rate": ("{title}: effective learning rate", "{title}：有效学习率"),
+    "title.rms": ("{title}: gradient against the second moment", "{title}：梯度与二阶矩之比"),
+    "axis.rate": ("|Δp| / |g| (parameter per gradient)", "|Δp| / |g|（参数 / 梯度）"),
+    "axis.rms": ("RMS_t (no unit)", "RMS_t（无单位）"),
     "axis.step": ("step", "步"),
     "axis.share": ("share of (target, seed) pairs reached", "达到的（目标，种子）对的比例"),
     "axis.share_all": ("share of targets reached", "达到的目标的比例"),
@@ -198,6 +203,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ratio of the final {loss} to that of {reference}, paired by seed; "
         "left of 1 is better. Bars are 95 % bootstrap intervals; hollow points are not distinguishable.",
         "最终{loss}与 {reference} 之比，按随机种子配对；1 的左侧更好。线段为 95 % 自助法区间；空心点表示无法区分。",
+    ),
+    "caption.rate": (
+        "How far one step moves a coordinate, in units of its gradient: median over the coordinates whose gradient is "
+        "not zero; the band holds the middle half of them. Medians over the seeds.",
+        "一步使单个坐标移动的距离，以其梯度为单位：取梯度非零的各坐标的中位数；色带包含中间一半的坐标。"
+        "取各随机种子的中位数。",
+    ),
+    "caption.rms": (
+        "Root of the mean of g² / max(v̂, ε²) over the coordinates: about 1 while the second moment knows gradients of "
+        "this size; well above it (2.3 is a warning) the second moment lags behind and steps are too large. Median "
+        "over the seeds. Only optimizers that keep a mean of squared gradients.",
+        "各坐标 g² / max(v̂, ε²) 的均值的平方根：约为 1 表示二阶矩与当前梯度大小相符；明显更大（2.3 为警戒值）"
+        "表示二阶矩滞后，步长过大。取各随机种子的中位数。只含保存梯度平方均值的优化器。",
     ),
     "caption.paths": ("Paths of the first seed over the contours.", "第一个随机种子的路径与等高线。"),
     "caption.profile": (
@@ -282,9 +300,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Over the reported runs. A spike lies more than 6 robust standard deviations above the 15 evaluations before "
         "it. End / lowest: median over the runs of the last validation loss over the lowest one; above 1 the run "
         "passed its best. Largest step: largest change of one coordinate in one step, in units of the learning rate, "
-        "on problems of two coordinates.",
+        "on problems of two coordinates. Largest RMS_t: median over the runs, see the charts below.",
         "针对所报告的运行。尖峰：高出之前 15 次评估 6 个稳健标准差以上。最终/最低：最后的验证损失与最低值之比的"
-        "中位数；大于 1 表示已越过最佳点。最大步长：二维问题中单个坐标一步的最大变化，以学习率为单位。",
+        "中位数；大于 1 表示已越过最佳点。最大步长：二维问题中单个坐标一步的最大变化，以学习率为单位。"
+        "最大 RMS_t：各次运行的中位数，见下面的图。",
     ),
     "page.paired": (
         "Every optimizer starts from the same parameters and sees the same batches for the same seed: "

@@ -29,6 +29,7 @@ class Task:
         hyper: Hyper-parameters that differ from the published defaults.
         evaluate_every: Steps between evaluations; None takes the problem's own.
         keep_path: Keep the parameters after every step.
+        probe: Take readings of steps.
     """
 
     problem: str
@@ -40,6 +41,7 @@ class Task:
     hyper: Mapping[str, float] = field(default_factory=dict)
     evaluate_every: int | None = None
     keep_path: bool = False
+    probe: bool = False
 
 
 def run_task(task: Task) -> Trial:
@@ -58,6 +60,7 @@ def run_task(task: Task) -> Trial:
             task.steps,
             evaluate_every=task.evaluate_every,
             keep_path=task.keep_path,
+            probe=task.probe,
         )
     except Exception as error:
         hyper = {"lr": entrant.default_rate, **task.hyper}

@@ -201,6 +201,7 @@ class _Heat:
             # a tuning run is judged by its end; only surfaces, where it costs nothing, are watched
             evaluate_every=heading.budget if tuning and self.problem.surface is None else None,
             keep_path=not tuning and heading.seed == self.settings.seed,
+            probe=not tuning,
         )
 
     def _advance(self, heading: Heading) -> None:

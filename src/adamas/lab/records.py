@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .probe import Reading
 from .runfolder import RECORDS, RunFolder, read_events, write_csv
 from .trial import Trial
 
@@ -55,6 +56,8 @@ def write_run(folder: RunFolder, heading: Heading, trial: Trial) -> None:
     folder.event("start", **asdict(heading))
     for step, train, valid in zip(trial.steps, trial.train, trial.valid, strict=True):
         folder.event("point", run_id=heading.run_id, step=step, train=train, valid=valid)
+    for reading in trial.readings:
+        folder.event("reading", run_id=heading.run_id, **asdict(reading))
     folder.event(
         "end",
         run_id=heading.run_id,
@@ -78,12 +81,14 @@ def read_runs(folder: Path) -> list[Run]:
         kind, name = event.pop("kind"), event.pop("run_id", "")
         if kind == "start":
             headings[name], trials[name] = _heading(folder, name, event), Trial()
-        elif kind in ("point", "end") and name not in trials:
+        elif kind in ("point", "reading", "end") and name not in trials:
             raise InputError(f'{folder / RECORDS}: {kind!r} of run {name!r} without its "start" before it')
         elif kind == "point":
             trials[name].steps.append(event["step"])
             trials[name].train.append(_number(event["train"], math.inf))
             trials[name].valid.append(_number(event["valid"], math.inf))
+        elif kind == "reading":
+            trials[name].readings.append(_reading(event))
         elif kind == "end":
             trial = trials[name]
             trial.status, trial.test_accuracy = event["status"], event.get("test_accuracy")
@@ -93,6 +98,11 @@ def read_runs(folder: Path) -> list[Run]:
             trial.path = None if path is None else [(_number(x), _number(y)) for x, y in path]
             ended.add(name)
     return [Run(headings[name], trials[name]) for name in headings if name in ended]
+
+
+def _reading(event: dict[str, Any]) -> Reading:
+    rate = event.get("rate")
+    return Reading(event["step"], None if rate is None else (rate[0], rate[1], rate[2]), event.get("rms"))
 
 
 def _heading(folder: Path, name: str, event: dict[str, Any]) -> Heading:
@@ -118,6 +128,11 @@ def long_rows(runs: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         for step, train, valid in zip(t.steps, t.train, t.valid, strict=True):
             yield (*first, step, "train_loss", train)
             yield (*first, step, "valid_loss", valid)
+        for reading in t.readings:
+            for name, rate in zip(("rate_q1", "rate_median", "rate_q3"), reading.rate or (), strict=False):
+                yield (*first, reading.step, name, rate)
+            if reading.rms is not None:
+                yield (*first, reading.step, "rms_t", reading.rms)
         end = t.steps[-1]
         if t.test_accuracy is not None:
             yield (*first, end, "test_accuracy", t.test_accuracy)

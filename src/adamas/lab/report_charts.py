@@ -12,6 +12,7 @@ from .cells import filled_columns
 from .figures import belongs, ceiling, loss_axis, quartiles, stairs
 from .figures_curves import profile_corners, shown_curve
 from .i18n import Texts
+from .probe import median_reading
 from .profiles import WIDEST_RATIO
 from .records import Run
 from .report_panels import Panels, line, log_range, points_kept, rounded
@@ -87,6 +88,39 @@ def problem_charts(
         charts.append(_against(name, problem, look, summary["reference"], text))
     if problem["search"]:
         charts += [_sensitivity(name, problem, look, text), _tuning(name, problem, look, text)]
+    return charts
+
+
+def reading_charts(
+    name: str, problem: dict[str, Any], runs: Sequence[Run], summary: dict[str, Any], look: Look, text: Texts
+) -> list[dict[str, Any]]:
+    """Effective learning rate and RMS_t of one problem; none where the records hold no readings."""
+    columns = filled_columns(problem)
+    charts = []
+    medians = {
+        (column, label): median_reading([r.trial.readings for r in runs if belongs(r, label, column)])
+        for column in columns
+        for label in drawn(problem, list(look), summary["reference"])
+    }
+    for kind in ("rate", "rms"):
+        title = text(f"title.{kind}", title=problem["title"])
+        panels = Panels(f"{name}-{kind}", title, [text.column(c) for c in columns])
+        seen: list[float] = []
+        for (column, label), (steps, rates, rms) in medians.items():
+            low, middle, high = rates if kind == "rate" else (rms, rms, rms)
+            kept = [i for i in range(len(steps)) if np.isfinite(low[i]) and np.isfinite(high[i]) and middle[i] > 0]
+            if not kept:
+                continue
+            x, place = [steps[i] for i in kept], columns.index(column)
+            seen += middle[kept].tolist()
+            panels.add(place, line(label, look, x, middle[kept]))
+            if kind == "rate":
+                panels.add(place, _band(label, look, x, np.maximum(low[kept], 1e-300), high[kept]))
+        if not seen:
+            continue
+        ends = log_range(max(min(seen), max(seen) * 1e-16) / 1.5, max(seen) * 1.5)
+        panels.axes({"title": text("axis.step")}, {"title": text(f"axis.{kind}"), "type": "log", "range": ends})
+        charts.append(panels.chart(text(f"caption.{kind}")))
     return charts
 
 

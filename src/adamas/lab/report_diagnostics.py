@@ -29,12 +29,15 @@ def diagnose(runs: Sequence[Run], columns: Sequence[str], labels: Sequence[str])
 def _measure(runs: Sequence[Run]) -> dict[str, Any]:
     rebounds = [_rebound(run.trial.valid) for run in runs if run.trial.status == "ok"]
     steps = [_largest_step(run) for run in runs if run.trial.path is not None]
+    known = ([r.rms for r in run.trial.readings if r.rms is not None] for run in runs)
+    peaks = [max(own) for own in known if own]
     return {
         "runs": len(runs),
         "failed": sum(run.trial.status != "ok" for run in runs),
         "spikes": sum(len(find_spikes(run.trial.train)) for run in runs),
         "end_over_lowest": median(rebounds) if rebounds else None,
         "largest_step_over_lr": max(steps, default=None),
+        "largest_rms": median(peaks) if peaks else None,
     }
 
 
@@ -57,10 +60,13 @@ def _largest_step(run: Run) -> float:
 
 def diagnostics_table(rows: Sequence[dict[str, Any]], text: Texts = ENGLISH) -> Grid:
     """Header and rows of the diagnostics."""
-    header = [text(f"head.{k}") for k in ("optimizer", "column", "runs", "failed", "spikes", "rebound", "step")]
+    header = [text(f"head.{k}") for k in ("optimizer", "column", "runs", "failed", "spikes", "rebound", "step", "rms")]
     body = []
     for row in rows:
         counts = [str(row[k]) for k in ("runs", "failed", "spikes")]
-        sizes = ["-" if row[k] is None else number(row[k]) for k in ("end_over_lowest", "largest_step_over_lr")]
+        sizes = [
+            "-" if row[k] is None else number(row[k])
+            for k in ("end_over_lowest", "largest_step_over_lr", "largest_rms")
+        ]
         body.append([row["optimizer"], text.column(row["column"]), *counts, *sizes])
     return header, body

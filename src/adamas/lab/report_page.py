@@ -17,7 +17,7 @@ from .figures import runs_of
 from .i18n import Texts
 from .profiles import SEED_RESAMPLES
 from .records import Run
-from .report_charts import MOST_POINTS, points_per_curve, problem_charts, race_charts
+from .report_charts import MOST_POINTS, points_per_curve, problem_charts, race_charts, reading_charts
 from .report_diagnostics import diagnostics_table
 from .report_fonts import figure_language
 from .shown import MOST_DRAWN
@@ -56,7 +56,12 @@ def write_page(
     overall = race_charts(summary, look, text)
     groups = runs_of(runs)
     problems = [_problem(name, groups[name], summary, look, text) for name in summary["problems"]]
-    charts = [*overall, *(chart for problem in problems for chart in problem["charts"])]
+    inside = [
+        chart
+        for name, problem in summary["problems"].items()
+        for chart in reading_charts(name, problem, groups[name], summary, look, text)
+    ]
+    charts = [*overall, *(chart for problem in problems for chart in problem["charts"]), *inside]
     environment = Environment(
         loader=PackageLoader("adamas.lab", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -78,6 +83,7 @@ def write_page(
         comparison=comparison_table(summary, text),
         overall=overall,
         problems=problems,
+        inside=inside,
         diagnostics=diagnostics_table(summary["diagnostics"], text),
         search_lines=summary["search_space"],
         resamples=SEED_RESAMPLES,

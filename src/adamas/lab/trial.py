@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .probe import Reading, read, reading_steps
 from .problems import Losses, Problem
 
 
@@ -38,6 +39,7 @@ class Trial:
         step_ns: Median time of one optimizer step inside the loop, gradients excluded, nanoseconds.
         state_bytes: Bytes per parameter of the arrays of the optimizer's state.
         path: Parameters after every step, start first; only for problems of two coordinates.
+        readings: Effective learning rates and RMS_t at some of those steps, where they were asked for.
     """
 
     status: str = "ok"
@@ -48,6 +50,7 @@ class Trial:
     step_ns: float = math.nan
     state_bytes: float = math.nan
     path: list[tuple[float, float]] | None = None
+    readings: list[Reading] = field(default_factory=list)
 
     @property
     def final_train(self) -> float:
@@ -69,6 +72,7 @@ def run_trial(
     evaluate_every: int | None = None,
     on_point: Callable[[int, Losses], None] | None = None,
     keep_path: bool = False,
+    probe: bool = False,
 ) -> Trial:
     """Run `steps` steps; evaluate without noise at the start, every few steps and at the end.
 
@@ -80,6 +84,7 @@ def run_trial(
         evaluate_every: Steps between evaluations; None takes the problem's own.
         on_point: Called with (step, losses) at every evaluation.
         keep_path: Keep the parameters after every step (two coordinates only).
+        probe: Take readings of steps, outside what is timed.
     """
     params = problem.start(seed)
     gradient = problem.gradients(seed, steps)
@@ -88,6 +93,7 @@ def run_trial(
     times = np.empty(steps, np.int64)
     done = 0
     every = evaluate_every or problem.evaluate_every
+    looked_at = reading_steps(sorted({*range(every, steps, every), steps})) if probe else set()
     clock = time.perf_counter_ns
 
     def evaluate(step: int) -> bool:
@@ -103,10 +109,13 @@ def run_trial(
         evaluate(0)
         for step in range(steps):
             grads = gradient(params, step)
+            done = step + 1
+            held = {name: p.copy() for name, p in params.items()} if done in looked_at else None
             before = clock()
             optimizer.step(params, grads)
             times[step] = clock() - before
-            done = step + 1
+            if held is not None:
+                trial.readings.append(read(done, held, params, grads, optimizer))
             if path is not None:
                 path.append(_point(params))
             if (done % every == 0 or done == steps) and not evaluate(done):
