@@ -5,8 +5,8 @@ What is checked:
 - targets: five or more, falling, all above the minimum.
 - start: where the minimum is known, the loss at the start is at least 100 times the first target, for three seeds, both
   measured above the minimum. The validation loss of a network on data has a floor that nobody knows: there the hardest
-  target lies at least 95 % of the way from the start to the best known loss, and no target is reached at the start. For a
-  user's data only the latter is asked.
+  target lies at least 95 % of the way from the start to the best known loss, and no target is reached at the start. For
+  a user's data only the latter is asked.
 - gradient: at the start, beside it and half-way to the optimum the gradient is the slope of the *evaluated* loss, by
   central differences; with noise the mean of many gradients is, within the error of the mean. So success is measured on
   the whole objective without noise: a loss that leaves out parameters or data, or takes its arguments in another order
