@@ -112,7 +112,7 @@ def reading_charts(
             if not kept:
                 continue
             x, place = [steps[i] for i in kept], columns.index(column)
-            seen += middle[kept].tolist()
+            seen += [number for curve in (low, middle, high) for number in curve[kept].tolist() if number > 0]
             panels.add(place, line(label, look, x, middle[kept]))
             if kind == "rate":
                 panels.add(place, _band(label, look, x, np.maximum(low[kept], 1e-300), high[kept]))
