@@ -93,18 +93,20 @@ def test_a_folder_has_one_writer_and_a_killed_one_blocks_nobody(tmp_path: Path) 
     folder = tmp_path / "shared"
     words = [*WORDS, "--out", folder, "-q"]
     first = start(*words)
-    wait_for_runs(first, folder, 2)
-    first.send_signal(signal.SIGSTOP)
-    manifest = (folder / "manifest.json").read_bytes()
-    for more in (["--resume"], ["--overwrite"], []):
-        second = start(*words, *more)
-        message = second.communicate(timeout=60)[1].decode()
-        assert second.returncode == 2
-        assert f"--out {folder}: process {first.pid} on " in message
-        assert "writes into this folder; wait until it ends, stop it, or give another folder" in message
-    assert (folder / "manifest.json").read_bytes() == manifest
-    first.kill()
-    first.communicate()
+    try:
+        wait_for_runs(first, folder, 2)
+        first.send_signal(signal.SIGSTOP)
+        manifest = (folder / "manifest.json").read_bytes()
+        for more in (["--resume"], ["--overwrite"], []):
+            second = start(*words, *more)
+            message = second.communicate(timeout=60)[1].decode()
+            assert second.returncode == 2
+            assert f"--out {folder}: process {first.pid} on " in message
+            assert "writes into this folder; wait until it ends, stop it, or give another folder" in message
+        assert (folder / "manifest.json").read_bytes() == manifest
+    finally:
+        first.kill()
+        first.communicate()
     assert (folder / ".lock").exists()  # what the dead process left
     assert invoke(*words, "--resume", "--json").exit_code == 0
     assert not (folder / ".lock").exists()
