@@ -53,11 +53,11 @@ def run() -> Outcome:
         units = ("cross-entropy (nats)", "cross-entropy (nats)", "squared error (stars²)")
         guesses = (np.log(10), read.baseline, rated.baseline**2)
         for axis, (title, result), unit, guess in zip(figure.subplots(1, 3), runs.items(), units, guesses, strict=True):
-            axis.plot(result.losses, color=COLOURS[0], linewidth=1, label="training loss of the batch")
-            axis.axhline(guess, color="0.4", linestyle="--", linewidth=1, label="best guess without looking")
+            axis.plot(result.losses, color=COLOURS[0], linewidth=1, label="loss of the batch")
+            axis.axhline(guess, color="0.4", linestyle="--", linewidth=1, label="best blind guess")
             axis.set(title=title, xlabel="step", ylabel=unit)
             axis.set_ylim(0, None)
-        figure.axes[0].legend(loc="center right")
+        figure.axes[0].legend(loc="center right", fontsize=8)
 
     finding = (
         f"The CNN reads {100 * seen.quality:.1f} % of the unseen digits; the transformer reaches {read.quality:.2f} "
