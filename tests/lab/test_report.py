@@ -237,11 +237,13 @@ def test_of_many_optimizers_the_reference_and_the_best_are_drawn() -> None:
     labels = [f"o{i:02}" for i in range(20)]
     tuned = {label: cell(1.0 + i, math.inf) for i, label in enumerate(reversed(labels))}
     tuned["o03"], tuned["o04"] = cell(1e-9, 7), cell(1e-12, 9)  # both at the floor: the steps decide
-    problem = {"columns": {"default": {}, "tuned": tuned}, "targets": [1.0, 0.1], "floor": 1e-8}
+    default = {label: cell(1.0 + i, math.inf) for i, label in enumerate(labels)}
+    problem = {"columns": {"default": default, "tuned": tuned}, "targets": [1.0, 0.1], "floor": 1e-8}
     assert drawn(problem, labels, "o00") == ["o00", "o03", "o04", *labels[11:]]
     tuned |= {label: cell(0.0, 8) for label in labels[5:17]}
     assert drawn(problem, labels, "o00") == ["o00", "o03", *labels[5:15]]
     assert drawn(problem, labels[:12], "o00") == labels[:12]
+    assert drawn(problem | {"columns": {"default": default, "tuned": {}}}, labels, "o19") == [*labels[:11], "o19"]
     summary = {"facts": dict.fromkeys(labels), "reference": "o19", "profiles": {"default": None, "tuned": {
         "area": {label: {"value": i / 20} for i, label in enumerate(labels) if i != 18}}}}  # fmt: skip
     assert drawn_overall(summary) == [*labels[7:18], "o19"]
