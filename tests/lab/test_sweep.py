@@ -118,6 +118,8 @@ def test_table_and_files(done: Path, tmp_path: Path) -> None:
     for word in ("tuned(1)", "tuned(8)", "tuned(9)", "chosen", "against Adam"):
         assert word in lines[1]
     assert "SGD has no beta2: its search is over lr." in lines
+    assert lines[-1].startswith("5 seeds cannot separate 2 optimizers")
+    assert lines[-1].endswith("use --seeds 6 or more.")
     assert "lr=0.001:1:log, beta2=0.9:0.9999:logit; 9 trials (random, seed 0)" in result.stdout
     assert table(tmp_path / "shown") == table(done)
     with (done / "trials.csv").open(newline="") as stream:

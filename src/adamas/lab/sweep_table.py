@@ -15,6 +15,7 @@ from .runfolder import SCHEMA_VERSION, write_csv
 from .selection import floored
 from .statistics import compare_all, log_ratios, median, quantile
 from .sweep_search import Result
+from .verdict import too_few_seeds
 
 
 def summarise_sweep(
@@ -131,7 +132,8 @@ def sweep_lines(summary: Mapping[str, Any]) -> list[str]:
         lacking = [name for name in names if name not in own]
         if lacking:
             lines.append(f"{label} has no {', '.join(lacking)}: its search is over {', '.join(own)}.")
-    return lines
+    lines.append(too_few_seeds(summary["seeds"], len(summary["optimizers"]), ENGLISH))
+    return [line for line in lines if line]
 
 
 def write_trials_csv(path: Path, summary: Mapping[str, Any]) -> None:

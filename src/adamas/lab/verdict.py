@@ -38,10 +38,14 @@ def verdict(summary: dict[str, Any], name: str, text: Texts = ENGLISH) -> list[s
         lines += [*_groups(problem, reference, text), _fastest(problem, reference, text)]
     lines += [_best(problem, reference, column, text) for column in columns if column != main]
     count = len(columns[main])
-    needed = seeds_needed(count - 1)
-    if count > 1 and problem["seeds"] < needed:
-        lines.append(text("verdict.seeds", seeds=problem["seeds"], count=count, needed=needed))
+    lines.append(too_few_seeds(problem["seeds"], count, text))
     return [line for line in lines if line]
+
+
+def too_few_seeds(seeds: int, count: int, text: Texts) -> str:
+    """A warning if so few seeds cannot separate so many optimizers, whatever the numbers; else nothing."""
+    needed = seeds_needed(count - 1)
+    return text("verdict.seeds", seeds=seeds, count=count, needed=needed) if count > 1 and seeds < needed else ""
 
 
 def seeds_needed(comparisons: int) -> int:
