@@ -6,11 +6,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import adamas
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# No test asserts a time: another process, or a collection of garbage while numbers are drawn, may take seconds.
+hypothesis.settings.register_profile(
+    "adamas", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("adamas")
 
 
 @pytest.fixture(params=[1, 2], ids=["1thread", "2threads"])
