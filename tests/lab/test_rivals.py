@@ -119,7 +119,7 @@ def test_a_rival_runs_a_problem_like_the_member() -> None:
 
 @needs("torch", "optax")
 def test_rivals_race_and_are_searched_beside_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adamas.lab.contest.build", lambda folder: {})
+    monkeypatch.setattr("adamas.lab.contest.build", lambda folder, lang: {})
     result = invoke("compare", "t0-bowl", "--optimizers", "adam,torch:Adam,optax:adam", "--steps", "20", "--seeds", "5",
                     "--lr-grid", "0.1", "--jobs", "2", "-q", "--json", "--out", tmp_path / "race")  # fmt: skip
     assert result.exit_code == 0, result.stderr
