@@ -22,7 +22,7 @@ from adamas.lab.i18n_report import TEXTS
 from adamas.lab.report import build
 from adamas.lab.report_charts import points_per_curve
 from adamas.lab.report_page import _data
-from adamas.lab.report_panels import points_kept, rounded
+from adamas.lab.report_panels import Panels, points_kept, rounded
 from adamas.lab.shown import drawn, drawn_overall
 from adamas.lab.style import inline_svg, looks
 
@@ -213,6 +213,19 @@ def test_decimation_keeps_every_extreme() -> None:
     assert len(kept) <= 102
     assert {0, 123, 7_321, 9_999} <= set(kept)
     assert points_kept(values[:50], 100) == list(range(50))
+
+
+def test_logarithmic_axes_are_labelled_with_whole_numbers() -> None:
+    """Plotly's own label of 0.2 on a short axis is "2"."""
+    panels = Panels("key", "title", [""])
+    panels.axes({"title": "x", "type": "log"}, {"title": "y", "type": "log", "range": [-1.0, 0.7]})
+    layout = panels.chart("")["layout"]
+    assert (layout["xaxis"]["tickformat"], layout["xaxis"].get("dtick")) == ("~g", None)
+    assert (layout["yaxis"]["tickformat"], layout["yaxis"]["dtick"]) == ("~g", "D2")
+    panels.axes({"title": "x", "type": "log", "dtick": 1}, {"title": "y", "type": "log", "range": [-12, 1.0]})
+    layout = panels.chart("")["layout"]
+    assert layout["xaxis"]["dtick"] == 1
+    assert layout["yaxis"]["dtick"] == 2
 
 
 def test_rounding_keeps_five_digits() -> None:

@@ -203,7 +203,7 @@ def _sensitivity(name: str, problem: dict[str, Any], look: Look, text: Texts) ->
         ):
             panels.add(0, _marks(label, look, *shown(some), symbol=symbol, size=size))
     panels.axes(
-        {"title": text("axis.lr"), "type": "log"},
+        {"title": text("axis.lr"), "type": "log", "dtick": 1},
         {
             "title": text("axis.final", loss=loss_axis(problem, "valid", text)),
             "type": "log",

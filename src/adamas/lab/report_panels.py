@@ -85,14 +85,17 @@ def _axis(given: dict[str, Any]) -> dict[str, Any]:
         "automargin": True,
     }
     if axis.get("type") == "log":
-        axis |= {"exponentformat": "e", "dtick": _decades(axis.get("range"))}
+        axis = {"exponentformat": "e", **_ticks(axis.get("range")), **axis}
     return axis
 
 
-def _decades(ends: list[float] | None) -> str | int:
-    """Ticks at 1, 2, 5 on a short logarithmic axis, at whole or several decades on a long one."""
-    span = 3.0 if ends is None else ends[1] - ends[0]
-    return "D2" if span <= 2 else math.ceil(span / 8)
+def _ticks(ends: list[float] | None) -> dict[str, Any]:
+    """Ticks of a logarithmic axis: at 1, 2, 5 if it is short, every few decades if it is long, else Plotly's choice."""
+    whole = {"tickformat": "~g"}  # without a format, 0.2 is labelled as just "2"
+    if ends is None:
+        return whole | {"nticks": 3}
+    span = ends[1] - ends[0]
+    return whole | {"dtick": "D2"} if span <= 2 else {"dtick": math.ceil(span / 8)}
 
 
 def line(
