@@ -50,7 +50,7 @@ class Around:
 
     @cached_property
     def scales(self) -> bool:
-        """Whether gradients are scaled; plans that were made for the other case do not serve."""
+        """Whether gradients are scaled."""
         return self.grad_scale != 1
 
     def narrowed(self, form: Form) -> Shape:

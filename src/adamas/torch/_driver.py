@@ -77,12 +77,9 @@ class Driver:
         engine = self.engine
         with engine.lock:
             if engine.around.grad_scale != grad_scale:
-                scaled = engine.around.scales
                 engine.around = replace(engine.around, grad_scale=grad_scale)
-                if engine.around.scales != scaled:
-                    self.plan = None
             traced = is_traced()
-            if self.plan is not None and not traced and self._current():
+            if self.plan is not None and not traced and self.plan.serves() and self._current():
                 done = engine.advance(self.plan)
                 if done:
                     assert self.look is not None

@@ -24,19 +24,25 @@ MEANINGFUL = 2**63 - 1  # the top bit of the word of type and flags is padding
 
 
 def words_at(address: int, count: int) -> NDArray[np.int64]:
+    """A copy of so many 64-bit words from an address on."""
     return np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(address)).copy()
+
+
+def word_at(address: int) -> int:
+    """The 64-bit word at an address."""
+    return ctypes.c_int64.from_address(address).value
 
 
 def base_of(tensor: torch.Tensor) -> int:
     """Where the tensor's storage begins."""
-    return int(words_at(int(words_at(tensor._cdata + STORAGE, 1)[0]) + DATA, 1)[0])
+    return word_at(word_at(tensor._cdata + STORAGE) + DATA)
 
 
 @cache
 def undefined() -> int:
     """What stands in place of a gradient that is None."""
     t = torch.zeros(1, requires_grad=True)
-    return int(words_at(int(words_at(t._cdata + AUTOGRAD, 1)[0]) + GRAD, 1)[0])
+    return word_at(word_at(t._cdata + AUTOGRAD) + GRAD)
 
 
 @cache
@@ -59,9 +65,9 @@ def _verify() -> Iterator[bool]:
     ]
     listed = list(some)
     yield [int(w) for w in words_at(id(listed) + LIST_SIZE, 1)] == [len(listed)]
-    yield [int(w) for w in words_at(int(words_at(id(listed) + LIST_ITEMS, 1)[0]), 4)] == [id(t) for t in some]
+    yield [int(w) for w in words_at(word_at(id(listed) + LIST_ITEMS), 4)] == [id(t) for t in some]
     for t in some:
-        yield int(words_at(id(t) + IMPL, 1)[0]) == t._cdata
+        yield word_at(id(t) + IMPL) == t._cdata
         words = [int(w) for w in words_at(t._cdata, (FIRST // 8) + WORDS)]
         yield words[STORAGE // 8] == t.untyped_storage()._cdata
         yield words[FIRST // 8] == t.dim()
@@ -72,22 +78,23 @@ def _verify() -> Iterator[bool]:
         yield words[OFFSET // 8 + 1] == t.numel()
         yield base_of(t) == t.untyped_storage().data_ptr()
     for t in (torch.zeros(3), torch.nn.Parameter(torch.zeros(2))):
-        counter = int(words_at(t._cdata + COUNTER, 1)[0])
+        counter = word_at(t._cdata + COUNTER)
+        yield counter != 0
         for version in range(3):
-            yield int(words_at(counter + VERSION, 1)[0]) & 0xFFFFFFFF == t._version == version
+            yield word_at(counter + VERSION) & 0xFFFFFFFF == t._version == version
             torch.autograd.graph.increment_version(t)
     with torch.inference_mode():
-        yield int(words_at(torch.zeros(3)._cdata + COUNTER, 1)[0]) == 0
+        yield word_at(torch.zeros(3)._cdata + COUNTER) == 0
     plain = torch.zeros(3)
-    yield int(words_at(plain._cdata + AUTOGRAD, 1)[0]) == 0
+    yield word_at(plain._cdata + AUTOGRAD) == 0
     for t in (torch.zeros(3, requires_grad=True), torch.nn.Parameter(torch.zeros(2, 2))):
-        meta = int(words_at(t._cdata + AUTOGRAD, 1)[0])
+        meta = word_at(t._cdata + AUTOGRAD)
         yield meta != 0
-        yield int(words_at(meta + GRAD, 1)[0]) == undefined()
+        yield word_at(meta + GRAD) == undefined()
         t.grad = torch.ones_like(t)
-        yield int(words_at(meta + GRAD, 1)[0]) == t.grad._cdata
+        yield word_at(meta + GRAD) == t.grad._cdata
         t.grad = None
-        yield int(words_at(meta + GRAD, 1)[0]) == undefined()
+        yield word_at(meta + GRAD) == undefined()
     kinds = [torch.zeros(3, dtype=d) for d in (torch.float32, torch.float64, torch.float16, torch.bfloat16)]
     kinds += [torch.zeros(3, dtype=torch.complex64), torch.zeros(3, dtype=torch.complex64).conj()]
     kinds += [torch.zeros(3, device="meta"), torch.zeros(3).to_sparse()]

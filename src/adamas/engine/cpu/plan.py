@@ -26,6 +26,7 @@ class CpuPlan:
 
     def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
         self.engine, self.rows = engine, rows
+        self.scales = engine.around.scales
         kinds: dict[Any, list[int]] = {}
         for k, (row, index) in enumerate(zip(rows, groups, strict=True)):
             group = engine.groups[index]
@@ -41,6 +42,10 @@ class CpuPlan:
             for place, index in enumerate(segment.used):
                 self.homes[index].append((segment, place))
         self.batches: list[Batch] | None = None
+
+    def serves(self) -> bool:
+        """Whether its kernels, which leave out factors of 1, were made for the present `Around`."""
+        return self.scales == self.engine.around.scales
 
     def gradient_words(self) -> list[int]:
         """Addresses of the words that hold the rows' gradients' addresses."""
