@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from .i18n import LANGUAGES
 from .options import exits, note, quiet_option
 from .roster import get_entrant
 
@@ -25,7 +26,7 @@ FILE_NAME = "playground.html"
     help=f"Folder for {FILE_NAME}, which is replaced.  [default: a temporary folder]",
 )
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.  [default: open]")
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language at first.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language at first.")
 @click.option("--rule", "spec", metavar="FILE.py:NAME", help="A rule of your own that races beside the family.")
 @quiet_option
 @exits

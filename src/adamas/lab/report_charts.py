@@ -192,7 +192,7 @@ def _sensitivity(name: str, problem: dict[str, Any], look: Look, text: Texts) ->
         seen.extend(loss for loss in losses if loss > 0)
         return [t["lr"] for t in trials], losses
 
-    for label, search in ((label, problem["search"][label]) for label in look if label in problem["search"]):
+    for label, search in _searches(problem, look):
         trials = search["trials"]
         panels.add(0, line(label, look, *shown(trials[1:]), markers=True))
         lost = [t for t in trials[1:] if not math.isfinite(t["valid_loss"])]
@@ -213,6 +213,10 @@ def _sensitivity(name: str, problem: dict[str, Any], look: Look, text: Texts) ->
     return panels.chart(text("caption.sensitivity"))
 
 
+def _searches(problem: dict[str, Any], look: Look) -> list[tuple[str, dict[str, Any]]]:
+    return [(label, problem["search"][label]) for label in look if label in problem["search"]]
+
+
 def _marks(label: str, look: Look, x: Any, y: Any, *, symbol: str, size: int) -> dict[str, Any]:
     return {
         "x": rounded(x),
@@ -227,7 +231,7 @@ def _marks(label: str, look: Look, x: Any, y: Any, *, symbol: str, size: int) ->
 
 def _tuning(name: str, problem: dict[str, Any], look: Look, text: Texts) -> dict[str, Any]:
     panels = Panels(f"{name}-tuning", text("title.tuning", title=problem["title"]), [""])
-    for label, search in ((label, problem["search"][label]) for label in look if label in problem["search"]):
+    for label, search in _searches(problem, look):
         curve = shown_curve(search["tuning_curve"], problem)
         panels.add(0, line(label, look, range(1, len(curve) + 1), curve, markers=True))
         default = shown_curve([search["trials"][0]["valid_loss"]], problem)

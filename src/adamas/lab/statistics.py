@@ -216,12 +216,15 @@ def compare_all(differences: dict[str, Floats], *, ratio: bool) -> dict[str, Com
     adjusted = holm([signed_rank_p(d) for d in differences.values()])
     result = {}
     for (name, d), p in zip(differences.items(), adjusted, strict=True):
-        low, high = bootstrap_median(d)
-        numbers = (median(d), low, high)
-        if ratio:
-            numbers = tuple(math.exp(x) if x < 700 else math.inf for x in numbers)  # type: ignore[assignment]
+        numbers = median_ratio(d) if ratio else (median(d), *bootstrap_median(d))
         result[name] = Comparison(*numbers, p=p, neutral=1.0 if ratio else 0.0)
     return result
+
+
+def median_ratio(logs: Floats) -> tuple[float, float, float]:
+    """Median of paired ratios, given as logarithms, and the ends of its 95 % bootstrap interval."""
+    centre, low, high = (math.exp(x) if x < 700 else math.inf for x in (median(logs), *bootstrap_median(logs)))
+    return centre, low, high
 
 
 def rate_width(rates: Sequence[float], losses: Sequence[float], start: float) -> float:

@@ -12,6 +12,7 @@ import adamas
 
 from ...rules import ROLL, Rule
 from ..errors import InputError
+from ..i18n import LANGUAGES
 from ..style import COLOURS
 from .around import around_source
 from .javascript import PrintError, object_source
@@ -19,7 +20,6 @@ from .landscapes import landscape_source, landscapes
 from .members import members_source
 from .timetables import schedules_source
 
-LANGUAGES = ("en", "zh")
 SCRIPTS = (
     "dom",
     "state",

@@ -23,7 +23,7 @@ from ..csvdata import EDIT, Table, from_arrays, header_of, read_csv
 from ..errors import InputError
 from ..networks import DenseNetwork
 from ..standardise import Scale
-from .base import Problem
+from .base import Problem, split
 from .network_problem import NetworkProblem, Part
 from .ratings import RatingsProblem, read_ratings
 from .tables import LeastSquares, TableProblem
@@ -55,8 +55,7 @@ class ClassesProblem(NetworkProblem):
         classes = int(y.max(initial=-1)) + 1
         if len(y) < 10 or classes < 2:
             raise InputError(f"{name}: {len(y)} rows of {classes} classes; a race needs 10 rows and 2 classes or more")
-        order = np.random.default_rng(0).permutation(len(y))
-        held, rest = order[: len(y) // 5], order[len(y) // 5 :]
+        rest, held = split(len(y), 5)
         scale = Scale.of(x[rest].astype(np.float64))
         x = scale.apply(x).astype(np.float32)
         self.train, self.valid = (x[rest], y[rest]), (x[held], y[held])

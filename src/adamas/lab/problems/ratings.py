@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .base import Gradient, Losses, Params, Problem, batches
+from .base import Gradient, Losses, Params, Problem, batches, split
 
 COLUMNS = {"user": ("user", "userid", "user_id"), "item": ("item", "itemid", "item_id", "movieid", "movie_id")}
 
@@ -94,8 +94,7 @@ class RatingsProblem(Problem):
         self.users, self.items = int(ratings.user.max()) + 1, int(ratings.item.max()) + 1
         self.rank = rank
         self.title = f"{name}: {len(ratings.rating)} ratings, {self.users} users, {self.items} items, rank {rank}"
-        order = np.random.default_rng(0).permutation(len(ratings.rating))
-        self._held, self._rest = order[: len(order) // 10], order[len(order) // 10 :]
+        self._rest, self._held = split(len(ratings.rating), 10)
         known = ratings.rating[self._rest]
         value = (ratings.rating - known.mean()) / (known.std() or 1.0)
         self.ratings = Ratings(ratings.user, ratings.item, value)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..networks import DenseRegression
 from ..standardise import Floats, Scale
-from .base import Problem
+from .base import Problem, split
 from .network_problem import NetworkProblem, Part
 from .tables import LeastSquares, PenalisedLogistic, Poisson, Rescaled, TableProblem
 
@@ -100,8 +100,7 @@ class DiabetesNetwork(NetworkProblem):
     def parts(self) -> tuple[Part, Part]:
         """All columns with mean 0 and deviation 1 in the training part: predicting its mean costs 1/2 there."""
         x, y = _diabetes_table()
-        order = np.random.default_rng(0).permutation(len(y))
-        held, rest = order[: len(y) // 5], order[len(y) // 5 :]
+        rest, held = split(len(y), 5)
         x, y = (Scale.of(table[rest]).apply(table).astype(self.dtype) for table in (x, y))
         return (x[rest], y[rest]), (x[held], y[held])
 

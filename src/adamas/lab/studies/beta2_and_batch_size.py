@@ -9,7 +9,7 @@ import numpy as np
 
 import adamas
 
-from ..statistics import bootstrap_median, log_ratios, median
+from ..statistics import log_ratios, median, median_ratio
 from ..style import COLOURS, INK, plain_log
 from . import Outcome, study
 from ._training import Maker, best, digits, final_losses, label, sweep
@@ -50,8 +50,8 @@ def run() -> Outcome:
             ends[name][size] = final_losses(_maker(name, size), rate, problem, steps, JUDGED)
     middle = {name: [median(by[size]) for size in BATCHES] for name, by in ends.items()}
     gap = {size: log_ratios(ends["SGD"][size], ends["fixed half-life"][size]) for size in BATCHES}
-    scaling = _ratio(log_ratios(ends["fixed half-life"][1], ends["fixed beta2"][1]))
-    closing = _ratio(gap[1] - gap[REFERENCE_BATCH])
+    scaling = median_ratio(log_ratios(ends["fixed half-life"][1], ends["fixed beta2"][1]))
+    closing = median_ratio(gap[1] - gap[REFERENCE_BATCH])
     wins = sum(a < b for a, b in zip(ends["fixed half-life"][1], ends["fixed beta2"][1], strict=True))
     gaps = {size: math.exp(median(logs)) for size, logs in gap.items()}
     finding = (
@@ -87,12 +87,6 @@ def run() -> Outcome:
         "sgd_over_adam_at_1_over_that_at_512": dict(zip(("median", "low", "high"), closing, strict=True)),
     }
     return Outcome(numbers, scaling[2] < 1 and closing[2] < 1, finding, draw)
-
-
-def _ratio(logs: Any) -> tuple[float, float, float]:
-    """Median of paired ratios and its 95 % interval."""
-    low, high = bootstrap_median(logs)
-    return math.exp(median(logs)), math.exp(low), math.exp(high)
 
 
 def _told(ratio: tuple[float, float, float]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import adamas
 
-from ..statistics import bootstrap_median, log_ratios, median
+from ..statistics import log_ratios, median, median_ratio
 from ._declare import Outcome, study
 from ._drawing import curves
 from ._rates import best, grid
@@ -66,9 +66,7 @@ def run() -> Outcome:
     found = {name: errors(name, rates[name], judging) for name in MEMBERS}
     rare = {name: [float(e) for e in f[:, RARE].mean(axis=1)] for name, f in found.items()}
     more = {name: errors(name, rates[name], batches(2, 10 * STEPS), 10 * STEPS) for name in ("SGD", "Adam")}
-    logs = log_ratios(rare["SGD"], rare["Adam"])
-    ratio = float(np.exp(median(logs)))
-    low, high = (float(np.exp(end)) for end in bootstrap_median(logs))
+    ratio, low, high = median_ratio(log_ratios(rare["SGD"], rare["Adam"]))
     rare_error = {name: median(r) for name, r in rare.items()}
     total = {name: excess(f) for name, f in found.items()}
     later = {name: float(f[:, RARE].mean()) for name, f in more.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import adamas
 from adamas import schedules
 
-from ..statistics import bootstrap_median, log_ratios, median
+from ..statistics import log_ratios, median, median_ratio
 from ..trial import run_trial
 from ._declare import Outcome, study
 from ._drawing import curves
@@ -95,7 +95,7 @@ def _ends(problem: Any, optimizers: Any) -> list[float]:
 
 def _told(ours: list[float], theirs: list[float]) -> str:
     """The 95 % interval of the paired ratio, in words."""
-    low, high = np.exp(bootstrap_median(log_ratios(ours, theirs)))
+    _, low, high = median_ratio(log_ratios(ours, theirs))
     return f"{low:.2f} to {high:.2f}" + (", not distinguishable" if low <= 1 <= high else "")
 
 
