@@ -39,7 +39,7 @@ class Optimizer:
         set_ = super().__setattr__
         set_("_arguments", arguments)
         set_("_groups", {(): 0})
-        set_("_form", None)
+        self._forget()
         form = Form(self.rule.resolve(arguments.options), arguments.shape, arguments.values["maximize"])
         settings = Settings(self.rule, arguments.hyper)
         engine = ArrayEngine(form, arguments.around, settings, BACKENDS[arguments.backend])
@@ -61,17 +61,24 @@ class Optimizer:
         """
         engine: ArrayEngine = self._engine
         with engine.lock:
-            form = self._form
-            leaves = form.leaves(params, grads) if form is not None else None
-            if leaves is not None and engine.plan is not None and engine.plan.holds(*leaves):
-                engine.advance(engine.plan)
+            form, plan = self._form, self._plan
+            leaves = form.leaves(params, grads) if plan is not None else None
+            if leaves is not None and plan.holds(*leaves):
+                engine.advance(plan)
                 form.write_back(params)
                 return
+            self._forget()
             tree = Tree(params, grads)
             self._check_overrides(tree.names)
-            engine.step(tree.parameters, tree.gradients, tree.names, self._group_of)
+            plan = engine.step(tree.parameters, tree.gradients, tree.names, self._group_of)
             tree.write_back()
             super().__setattr__("_form", Outline(params, tree))
+            super().__setattr__("_plan", plan)
+
+    def _forget(self) -> None:
+        """Drop what is kept between steps for speed: the outline of the arguments and the plan over their arrays."""
+        super().__setattr__("_form", None)
+        super().__setattr__("_plan", None)
 
     # -- settings -----------------------------------------------------------------------------------------
     @property
@@ -163,13 +170,13 @@ class Optimizer:
         """
         with self._engine.lock:
             load(self, state)
-            super().__setattr__("_form", None)
+            self._forget()
 
     def reset(self) -> None:
         """Forget state and step count; settings stay."""
         with self._engine.lock:
             self._engine.reset()
-            super().__setattr__("_form", None)
+            self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"arguments": dict(self._arguments.given), "hyper": self.hyper, "state": self.state_dict()}

@@ -248,7 +248,7 @@ def test_mixed_dtypes_in_one_call(clip: dict[str, Any]) -> None:
 def both(opt: Any, other: Any, p: Any, q: Any, g: Any) -> None:
     """A step by the live optimizer and by one that makes its plan anew."""
     opt.step(p, g)
-    other._engine.plan = None
+    other._forget()
     other.step(q, {n: a.copy(order="C") for n, a in g.items()})
     assert bits({n: np.ascontiguousarray(p[n]) for n in p}) == bits({n: np.ascontiguousarray(q[n]) for n in p})
 
@@ -310,12 +310,12 @@ def test_gradient_that_overlaps_by_bytes_is_noticed_on_the_fast_path() -> None:
     opt, plain = adamas.SGD(lr=0.5), adamas.SGD(lr=0.5)
     for _ in range(2):
         opt.step(p, np.zeros(3))
-    assert opt._engine.plan is not None
+    assert opt._plan is not None
     p[...], g[:2] = [1.0, 2.0, 3.0], [0.25, 0.5]
     q, h = p.copy(), g.copy()
     opt.step(p, g)
     plain.step(q, h)
-    assert opt._engine.plan is None  # the step went over a copy of the gradient
+    assert opt._plan is None  # the step went over a copy of the gradient
     assert same_bits(p, q)
 
 
@@ -372,7 +372,7 @@ def test_numbers_change_without_recompilation(tmp_path: Path, monkeypatch: pytes
     opt = adamas.Adam(lr=0.125, eps=0.03125, clip_norm=3.0, grad_scale=0.25)
     opt.step(p, g)
     files = sorted(f.name for f in tmp_path.rglob("*"))
-    kernel = opt._engine.plan.segments[0].kernels["run"]
+    kernel = opt._plan.segments[0].kernels["run"]
     for change in (
         {"lr": 0.25},
         {"betas": (0.5, 0.6)},
@@ -385,10 +385,10 @@ def test_numbers_change_without_recompilation(tmp_path: Path, monkeypatch: pytes
         before = p.copy()
         opt.step(p, g)
         assert not same_bits(p, before)
-        assert opt._engine.plan.segments[0].kernels["run"] is kernel
+        assert opt._plan.segments[0].kernels["run"] is kernel
     other = adamas.Adam(lr=3.0, clip_norm=0.01, grad_scale=0.5, maximize=True)
     other.step(p, g)
-    assert other._engine.plan.segments[0].kernels["run"] is kernel
+    assert other._plan.segments[0].kernels["run"] is kernel
     assert sorted(f.name for f in tmp_path.rglob("*")) == files
 
 

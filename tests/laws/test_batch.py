@@ -51,7 +51,7 @@ def test_batched_groups_have_the_bits_of_single_ones(
         params = {name: rng.standard_normal(3) for name in overrides}
         for _ in range(7):
             opt.step(params, {name: rng.standard_normal(3) for name in overrides})
-        batches = opt._engine.plan.batches
+        batches = opt._plan.batches
         assert (batches is not None) == (smallest < 10**9)
         paths.append((params, opt.state_dict()))
     (p, state), (q, twin) = paths

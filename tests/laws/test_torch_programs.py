@@ -57,8 +57,8 @@ def test_programs_reach_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {True: 0, False: 0}
     plain = _driver.Driver._current
 
-    def counted(self: Any) -> bool:
-        found = plain(self)
+    def counted(self: Any, optimizer: Any) -> bool:
+        found = plain(self, optimizer)
         seen[found] += 1
         return found
 
@@ -76,7 +76,7 @@ def _beyond(row: Any) -> None:
 
 
 FAULTS: dict[str, tuple[Any, str, Any, str]] = {
-    "the plan always serves": (_driver.Driver, "_current", lambda self: self.look is not None, ""),
+    "the plan always serves": (_driver.Driver, "_current", lambda self, optimizer: self.look is not None, ""),
     "changes of state go unseen": (
         _slots.Flag,
         "changes",

@@ -74,7 +74,6 @@ class ArrayEngine(Engine):
     def __init__(self, form: Form, around: Around, settings: Settings, planner: Planner):
         super().__init__(around, ArrayState())
         self.form, self.planner = form, planner
-        self.plan: Watched | None = None
         self.settings = [settings]
         self.groups = [Group(form, settings)]
 
@@ -97,7 +96,7 @@ class ArrayEngine(Engine):
     def reset(self) -> None:
         """Forget state and step count; settings stay."""
         with self.lock:
-            self.plan, self.last_norm = None, None
+            self.last_norm = None
             self.counters = dict.fromkeys(self.counters, 0)
             self.restore(0, {})
             for group in self.groups:
@@ -111,7 +110,7 @@ class ArrayEngine(Engine):
 
     def step(
         self, parameters: Sequence[Any], gradients: Sequence[Any], names: Sequence[str], group_of: Callable[[str], int]
-    ) -> bool:
+    ) -> Watched | None:
         """One step over all tensors; everything is checked before anything changes.
 
         Args:
@@ -121,19 +120,18 @@ class ArrayEngine(Engine):
             group_of: index of a path's group.
 
         Returns:
-            False if the step was skipped for a non-finite gradient.
+            The plan, if it can serve further steps. The caller keeps it: it refers to this engine, and an engine that
+            kept it would be part of a reference cycle, so that its state would outlive it.
 
         Raises:
             TypeError, ValueError: see `plan.check` and `advance`.
             FloatingPointError: a gradient is not finite and `nonfinite="raise"`.
         """
-        self.plan = None
         rows = self._rows(parameters, gradients, names)
         groups = [group_of(name) for name in names]
         plan = self.planner(self, rows, groups)
         done = self.advance(plan)
-        self.plan = plan if done and plan.lasting else None
-        return done
+        return plan if done and plan.lasting else None
 
     def _rows(self, parameters: Sequence[Any], gradients: Sequence[Any], names: Sequence[str]) -> list[Row]:
         rows = check(names, parameters, gradients)

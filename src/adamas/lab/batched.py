@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import adamas
 
 from .._arguments import Arguments
-from ..engine.arrays import ArrayEngine
+from ..engine.arrays import ArrayEngine, Watched
 from ..engine.backends import BACKENDS
 from ..engine.engine import Form
 from ..engine.hyper import Settings
@@ -68,16 +68,16 @@ class Rows:
         self._engine = ArrayEngine(form, first.around, Settings(rule, first.hyper), BACKENDS[first.backend])
         for each in every[1:]:
             self._engine.add_group(Settings(rule, each.hyper))
+        self._plan: Watched | None = None
         self._names = [f"{i}" for i in range(runs)]
         self._rows, self._slopes = list(self.params), list(self.grads)
 
     def step(self) -> None:
         """One step of every row."""
-        plan = self._engine.plan
-        if plan is not None and plan.holds(self._rows, self._slopes):
-            self._engine.advance(plan)
+        if self._plan is not None and self._plan.holds(self._rows, self._slopes):
+            self._engine.advance(self._plan)
             return
-        self._engine.step(self._rows, self._slopes, self._names, int)
+        self._plan = self._engine.step(self._rows, self._slopes, self._names, int)
 
 
 @dataclass(frozen=True)

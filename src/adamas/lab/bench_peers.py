@@ -64,7 +64,7 @@ def kernel_step(shapes: Shapes) -> Contestant:
     parameters, gradients = arrays(shapes)
     opt = adamas.Adam()
     opt.step(parameters, gradients)
-    plan = opt._engine.plan
+    plan = opt._plan
     assert plan is not None
     (segment,) = plan.segments
     kernel = segment.kernels["run"]

@@ -54,13 +54,14 @@ class Lanes:
 class Driver:
     """Steps of one optimizer.
 
+    It does not refer to the optimizer, which hands itself over at every step: a reference cycle would keep the state of
+    a dropped optimizer until the garbage collector runs.
+
     Args:
-        optimizer: whose groups and state these are.
         around: clipping and what becomes of gradients that are not finite.
     """
 
-    def __init__(self, optimizer: FusedOptimizer, around: Around):
-        self.optimizer = optimizer
+    def __init__(self, around: Around):
         self.keeper = Keeper()
         self.engine = Engine(around, self.keeper)
         self.engine.workers = TEAM
@@ -72,14 +73,14 @@ class Driver:
         self.exact: dict[int, int] = {}
         self.state, self.seen = State(), -1
 
-    def step(self, grad_scale: float = 1.0) -> bool:
-        """One step, with gradients multiplied by a number; False if it was left out."""
+    def step(self, optimizer: FusedOptimizer, grad_scale: float = 1.0) -> bool:
+        """One step of an optimizer, always the same, with gradients multiplied by a number; False if left out."""
         engine = self.engine
         with engine.lock:
             if engine.around.grad_scale != grad_scale:
                 engine.around = replace(engine.around, grad_scale=grad_scale)
             traced = is_traced()
-            if self.plan is not None and not traced and self.plan.serves() and self._current():
+            if self.plan is not None and not traced and self.plan.serves() and self._current(optimizer):
                 done = engine.advance(self.plan)
                 if done:
                     assert self.look is not None
@@ -87,19 +88,19 @@ class Driver:
                     self.look.touch()
                 return done
             self.plan = self.look = None
-            state = self.optimizer.tracked_state()
+            state = optimizer.tracked_state()
             before = set(map(id, state))
             try:
-                return self._anew(state, traced)
+                return self._anew(optimizer, state, traced)
             finally:
                 for parameter in [p for p, entry in state.items() if not entry and id(p) not in before]:
                     del state[parameter]  # nothing is kept for it (or the step was refused), and torch shows nothing
                 state.track()
                 self.state, self.seen = state, state.flag.changes
 
-    def _current(self) -> bool:
+    def _current(self, optimizer: FusedOptimizer) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
-        state, groups = self.optimizer.state, self.optimizer.param_groups
+        state, groups = optimizer.state, optimizer.param_groups
         if state is not self.state or self.state.flag.changes != self.seen or len(groups) != len(self.readings):
             return False
         if self.glance is None or not self.glance.holds(groups):
@@ -112,9 +113,9 @@ class Driver:
             self.glance = Glance(self.readings)
         return self.look is not None and self.look.holds()
 
-    def _anew(self, state: State, traced: bool) -> bool:
+    def _anew(self, optimizer: FusedOptimizer, state: State, traced: bool) -> bool:
         """Read everything again, and step."""
-        optimizer, self.glance = self.optimizer, None
+        self.glance = None
         groups = optimizer.param_groups
         known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [

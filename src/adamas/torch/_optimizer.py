@@ -49,7 +49,7 @@ class FusedOptimizer(torch.optim.Optimizer):
         choice("nonfinite", extras["nonfinite"], NONFINITE)
         around = Around(clip_norm=limit("clip_norm", extras["clip_norm"]), nonfinite=extras["nonfinite"])
         self._extras, self._last_skipped = extras, False
-        self._driver = Driver(self, around)
+        self._driver = Driver(around)
 
     def tracked_state(self) -> State:
         """`state`, as a dict that tells of changes; it is made one if it was replaced."""
@@ -81,7 +81,7 @@ class FusedOptimizer(torch.optim.Optimizer):
         scaled = own.get("grad_scale") is not None
         if (scaled or own.get("found_inf") is not None) and self._overflowed():
             return loss
-        self._last_skipped = not self._driver.step(1 / float(own["grad_scale"]) if scaled else 1.0)
+        self._last_skipped = not self._driver.step(self, 1 / float(own["grad_scale"]) if scaled else 1.0)
         if scaled:
             unscale(self.param_groups, own["grad_scale"])
         return loss
