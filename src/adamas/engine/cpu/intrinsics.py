@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 WORD = ir.IntType(64)
@@ -209,6 +210,49 @@ def prefetch(typingctx: Any, address: Any) -> Any:
         function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         read, keep, data = number(0), number(3), number(1)
         builder.call(function, [builder.inttoptr(args[0], byte), read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def _float_mode(builder: Any, setting: Any) -> Any:
+    """Set the processor's floating-point mode; returns what it was. Zero where the processor's kind is not known."""
+    triple = builder.module.triple
+    if triple.startswith(("x86_64", "i686")):
+        half, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer])
+        here = cgutils.alloca_once(builder, half)
+        at = builder.bitcast(here, pointer)
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.stmxcsr"), [at])
+        before = builder.zext(builder.load(here), WORD)
+        builder.store(builder.trunc(setting or WORD(0x1F80), half), here)
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.ldmxcsr"), [at])
+        return before
+    if triple.startswith(("aarch64", "arm64")):
+        read, write = ir.FunctionType(WORD, []), ir.FunctionType(ir.VoidType(), [WORD])
+        before = builder.call(cgutils.get_or_insert_function(builder.module, read, "llvm.aarch64.get.fpcr"), [])
+        setter = cgutils.get_or_insert_function(builder.module, write, "llvm.aarch64.set.fpcr")
+        builder.call(setter, [setting or WORD(0)])
+        return before
+    return WORD(0)
+
+
+@intrinsic
+def ieee_floats(typingctx: Any) -> Any:
+    """Have this thread round to nearest and keep denormals, whatever was set; returns the mode before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _float_mode(builder, None)
+
+    return types.int64(), codegen
+
+
+@intrinsic
+def restore_floats(typingctx: Any, mode: Any) -> Any:
+    """Return to the floating-point mode that `ieee_floats` found."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _float_mode(builder, args[0])
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen
