@@ -29,7 +29,9 @@ def info() -> dict[str, Any]:
     """Versions, processor, threads, back end and cache, for reports and benchmark rows.
 
     `fast_argument_check` and `torch_fast_look` (None until `adamas.torch` is imported) say whether arrays and tensors
-    are looked at in one compiled call; otherwise each step asks them one by one.
+    are looked at in one compiled call; otherwise each step asks them one by one. `torch_paths` names the paths that
+    steps of `adamas.torch` have taken so far, each with the kinds of device: "native" and "rows" (our kernels), "torch"
+    (torch's own step), "operations" (the rule on torch's operations); `optimizer.paths` counts parameters.
     """
     import llvmlite.binding as llvm
 
@@ -42,9 +44,10 @@ def info() -> dict[str, Any]:
     features = [n for n, on in llvm.get_host_cpu_features().items() if on]
     widest = "avx512f" if "avx512f" in features else "avx2" if "avx2" in features else "baseline"
     folder = cache.folder()
-    torch_look = None
+    torch_look = torch_paths = None
     if "torch" in sys.modules and "adamas.torch" in sys.modules:
-        torch_look = sys.modules["adamas.torch"].looks_fast()
+        front = sys.modules["adamas.torch"]
+        torch_look, torch_paths = front.looks_fast(), front.paths_taken()
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -56,6 +59,7 @@ def info() -> dict[str, Any]:
         "backend": "cpu",
         "fast_argument_check": peek.available(),
         "torch_fast_look": torch_look,
+        "torch_paths": torch_paths,
         "cache_folder": str(folder),
         "cached_kernels": len(list(folder.glob("adamas_*.py"))),
         "versions": packages,

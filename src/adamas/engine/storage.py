@@ -69,9 +69,14 @@ def state_like(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> NDArray[Any
     if p.size * dtype.itemsize < LARGE:
         return np.empty_like(p, dtype=dtype, subok=False)
     memory = np.empty(p.size * dtype.itemsize + PAGE, np.uint8)
-    start = (_wanted(p, dtype, place) - memory.ctypes.data) % PAGE
+    start = shift(p, dtype, place, memory.ctypes.data)
     strides = tuple(s // p.itemsize * dtype.itemsize for s in p.strides)
     return np.ndarray(p.shape, dtype, memory, start, strides)
+
+
+def shift(p: NDArray[Any], dtype: np.dtype[Any], place: int, address: int) -> int:
+    """How many bytes after an address a slot begins that lies as `state_like` says; 0 for a small one."""
+    return (_wanted(p, dtype, place) - address) % PAGE if p.size * dtype.itemsize >= LARGE else 0
 
 
 def is_placed(a: NDArray[Any], p: NDArray[Any], dtype: np.dtype[Any], place: int) -> bool:
@@ -82,6 +87,7 @@ def is_placed(a: NDArray[Any], p: NDArray[Any], dtype: np.dtype[Any], place: int
 
 
 def _wanted(p: NDArray[Any], dtype: np.dtype[Any], place: int) -> int:
+    """An address that agrees in its last 12 bits with where a slot of a large parameter begins."""
     quarters = place + 1 if p.size * dtype.itemsize < HUGE else 0
     return int((p.ctypes.data + quarters * PAGE // 4) // LINE * LINE)
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from ._classes import make_classes, optimizer
 from ._helpers import decay_groups, patch
+from ._lanes import paths_taken
 from ._optimizer import FusedOptimizer
 from ._records import layout_known as looks_fast
 
 CLASSES: dict[str, type[FusedOptimizer]] = make_classes()
 globals().update(CLASSES)
 
-__all__ = ["CLASSES", "FusedOptimizer", "decay_groups", "looks_fast", "optimizer", "patch", *CLASSES]
+__all__ = ["CLASSES", "FusedOptimizer", "decay_groups", "looks_fast", "optimizer", "patch", "paths_taken", *CLASSES]
 
 if TYPE_CHECKING:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -15,19 +16,19 @@ from ..engine.hyper import declared
 from ..rules import DECAYS, ROLL, Rule
 from ._hosts import HOSTS, of_rule
 from ._optimizer import FusedOptimizer
+from ._signatures import EXTRAS, PARAMS, give
+from ._signatures import of_host as host_signature
+from ._signatures import of_rule as rule_signature
 
-EXTRAS = """
+EXTRA_TEXT = """
 
-Beside torch's arguments:
+In addition to torch's arguments:
     clip_norm: all gradients are scaled down to this global Euclidean norm, in the same pass; positive; default None.
     nonfinite: 'propagate' (torch's way), 'skip' the step, or 'raise', when a gradient is not finite.
 """
 FLAGS: dict[str, Any] = {
     "foreach": None, "maximize": False, "capturable": False, "differentiable": False, "fused": None
 }  # fmt: skip
-
-
-EXTRA_NAMES = ("clip_norm", "nonfinite")
 
 
 def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOptimizer) -> type[FusedOptimizer]:
@@ -39,19 +40,36 @@ def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOp
         parent: ours that it derives from first.
     """
 
-    def __init__(self: Any, params: Any, *args: Any, **kwargs: Any) -> None:
-        bound = theirs.bind_partial(None, params, *args, **{k: v for k, v in kwargs.items() if k not in EXTRA_NAMES})
-        given = dict(list(bound.arguments.items())[2:])
-        if "betas" in given:
-            given["betas"] = tuple(map(_real, given["betas"]))
-        FusedOptimizer.__init__(self, params, **given, **{k: v for k, v in kwargs.items() if k in EXTRA_NAMES})
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        given = signature.bind(self, *args, **kwargs).arguments
+        del given["self"]
+        _take_betas(given)
+        FusedOptimizer.__init__(self, given.pop("params"), **given)
 
-    theirs = inspect.signature(base.__init__)
-    doc = f"torch.optim.{name}, fused over all tensors and groups; the same arguments, state and messages.{EXTRAS}"
-    members = {"host": HOSTS[name], "__doc__": doc, "__module__": "adamas.torch", "__init__": __init__}
-    made = type(name, (parent, base), members)
-    made.__signature__ = _signature(theirs)  # type: ignore[attr-defined]
-    return made
+    signature = host_signature(base)
+    give(__init__, signature, name)
+    doc = f"torch.optim.{name}, fused over all tensors and groups; the same arguments, state and messages.{EXTRA_TEXT}"
+    members = {
+        "host": HOSTS[name],
+        "theirs": base if base.__module__.startswith("torch.optim") else None,
+        "settings": _settings(base),
+        "__doc__": doc,
+        "__module__": "adamas.torch",
+        "__init__": __init__,
+    }
+    return type(name, (parent, base), members)
+
+
+def _settings(base: type) -> frozenset[str]:
+    """The keys of a parameter group that one of torch's classes reads: the arguments of all its constructors."""
+    inits = [vars(c)["__init__"] for c in base.__mro__ if "__init__" in vars(c)]
+    return frozenset(name for init in inits for name in inspect.signature(init).parameters)
+
+
+def _take_betas(given: dict[str, Any]) -> None:
+    """Any sequence of betas as a tuple, such as the lists of configuration files."""
+    if "betas" in given and isinstance(given["betas"], Iterable):
+        given["betas"] = tuple(map(_real, given["betas"]))
 
 
 def _real(value: Any) -> Any:
@@ -59,20 +77,12 @@ def _real(value: Any) -> Any:
     return float(value) if hasattr(value, "__float__") and not isinstance(value, torch.Tensor) else value
 
 
-def _signature(theirs: inspect.Signature) -> inspect.Signature:
-    extras = [
-        inspect.Parameter("clip_norm", inspect.Parameter.KEYWORD_ONLY, default=None),
-        inspect.Parameter("nonfinite", inspect.Parameter.KEYWORD_ONLY, default="propagate"),
-    ]
-    return theirs.replace(parameters=[*list(theirs.parameters.values())[1:], *extras])
-
-
 class SparseDecay(torch.optim.SparseAdam):
     """SparseAdam with a weight decay: what SparseAdamW derives from."""
 
     def __init__(
-        self, params: Any, lr: Any = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2,
-        maximize: bool = False,
+        self, params: PARAMS, lr: float | torch.Tensor = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 1e-2, maximize: bool = False,
     ):  # fmt: skip
         if not weight_decay >= 0.0:
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
@@ -120,27 +130,29 @@ def optimizer(rule: Rule) -> type[FusedOptimizer]:
         raise TypeError(f"optimizer({rule!r}): a Rule is needed; decorate the function with @adamas.rule.")
     defaults = _defaults(rule)
 
-    def __init__(self: Any, params: Any, *args: Any, **kwargs: Any) -> None:
-        bound = made.__signature__.bind(params, *args, **kwargs)  # type: ignore[attr-defined]
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         given = dict(bound.arguments)
-        extras = {name: given.pop(name) for name in EXTRA_NAMES}
-        del given["params"]
+        extras = {name: given.pop(name) for name in EXTRAS}
+        del given["self"]
+        params = given.pop("params")
+        _take_betas(given)
         _check(rule, given)
         FusedOptimizer.__init__(self, params, given, **extras)
 
-    doc = f"{rule.doc}\n\nSource: {rule.source or 'user'}.{_describe(rule)}{EXTRAS}"
-    members = {"host": of_rule(rule), "rule": rule, "__doc__": doc, "__module__": "adamas.torch", "__init__": __init__}
+    signature = rule_signature(defaults, {**rule.options, "decay": DECAYS})
+    give(__init__, signature, rule.name)
+    members = {
+        "host": of_rule(rule),
+        "settings": frozenset(defaults),
+        "rule": rule,
+        "__doc__": f"{rule.doc}\n\nSource: {rule.source or 'user'}.{_describe(rule)}{EXTRA_TEXT}",
+        "__module__": "adamas.torch",
+        "__init__": __init__,
+    }
     base = FusedOptimizer if ROLL.get(rule.name) is rule else _Portable
-    made = type(rule.name, (base,), members)
-    kinds = inspect.Parameter
-    last = list(defaults).index("weight_decay")
-    parameters = [kinds("params", kinds.POSITIONAL_OR_KEYWORD)]
-    for k, (name, value) in enumerate((defaults | {"clip_norm": None, "nonfinite": "propagate"}).items()):
-        kind = kinds.POSITIONAL_OR_KEYWORD if k <= last else kinds.KEYWORD_ONLY
-        parameters.append(kinds(name, kind, default=value))
-    made.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return made
+    return type(rule.name, (base,), members)
 
 
 def _defaults(rule: Rule) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,13 @@ from ..engine.cpu.plan import CpuPlan
 from ..engine.engine import Around, Engine, Group, Plan
 from ..engine.plan import Row, Spans, lay_out, overlaps, repeats
 from ..engine.survey import Sum
+from ._checks import check_state
 from ._keeper import Keeper, history, note
-from ._look import Look, Watch, make_look
-from ._members import Glance, Member, Reading, members_of
+from ._lanes import members_of, take_note
+from ._look import Look, Watch, count_versions, make_look
+from ._members import Glance, Member, Reading
 from ._operations import OperationsPlan
+from ._own_step import own_step
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
@@ -71,6 +75,8 @@ class Driver:
         self.look: Look | None = None
         self.cohorts: list[list[Reading]] = []
         self.exact: dict[int, int] = {}
+        self.delegated: list[Member] = []
+        self.paths: Counter[str] = Counter()
         self.state, self.seen = State(), -1
 
     def step(self, optimizer: FusedOptimizer, grad_scale: float = 1.0) -> bool:
@@ -88,6 +94,7 @@ class Driver:
                     self.look.touch()
                 return done
             self.plan = self.look = None
+            self.delegated = []
             state = optimizer.tracked_state()
             before = set(map(id, state))
             try:
@@ -119,14 +126,22 @@ class Driver:
         groups = optimizer.param_groups
         known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [
-            known.get(id(group)) or Reading(optimizer.host, group, f"param_groups[{k}]")
+            known.get(id(group)) or Reading(optimizer.host, group, optimizer.settings, f"param_groups[{k}]")
             for k, group in enumerate(groups)
         ]
-        members = list(members_of(self.readings, state, type(optimizer).__name__))
+        delegates = optimizer.delegates and not traced
+        everyone = list(members_of(self.readings, state, type(optimizer).__name__, delegates))
         if traced:
-            for member in members:
+            for member in everyone:
                 member.lane = "operations"
-        optimizer.check_devices(members)
+        optimizer.check_devices(everyone)
+        self.delegated = [m for m in everyone if m.lane == "torch"]
+        members = [m for m in everyone if m.lane != "torch"]
+        for member in members:
+            check_state(member)
+        self.paths = Counter(m.lane for m in everyone)
+        for member in everyone:
+            take_note(member.lane, member.parameter.device.type)
         waves = _waves(members)
         if len(waves) > 1 and self.engine.around.surveys:
             raise ValueError(
@@ -135,7 +150,12 @@ class Driver:
             )
         done = True
         for wave in waves:
-            done = self._wave(wave, lasting=len(waves) == 1)
+            if wave or not self.delegated:
+                done = self._wave(wave, lasting=len(waves) == 1 and not self.delegated)
+        if self.delegated:
+            assert optimizer.theirs is not None
+            scale, found_inf = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
+            own_step(optimizer.theirs, optimizer, self.delegated, scale, found_inf)
         return done
 
     def _wave(self, members: list[Member], lasting: bool) -> bool:
@@ -166,8 +186,9 @@ class Driver:
         for member in members:
             note(member, engine.groups[member.group], self.exact)
         touched = [m.parameter for m in members if m.lane == "native"]
-        torch.autograd.graph.increment_version(touched)
-        if lasting and not operations and not native.staged and all(lies_ready(m.grad, m.parameter) for m in members):
+        count_versions(touched)
+        ready = all(lies_ready(m.grad, m.parameter) and not m.parameter.is_inference() for m in members)
+        if lasting and ready and not operations and not native.staged:
             self._remember(native, members, rows)
         return True
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from .._arguments import betas_of
 from ..engine.engine import Form
 from ..engine.hyper import declared
 from ..engine.step import Shape
@@ -48,6 +49,23 @@ class Host:
         return self.keys.get(slot, slot)
 
 
+class GroupView(dict[str, Any]):
+    """What a class reads of a parameter group; other keys, which torch ignores, are ignored here too.
+
+    Args:
+        group: one of `param_groups`.
+        settings: keys that the class reads.
+        label: for messages.
+    """
+
+    def __init__(self, group: Settings, settings: Collection[str], label: str):
+        super().__init__({key: value for key, value in group.items() if key in settings})
+        self.label = label
+
+    def __missing__(self, key: str) -> Any:
+        raise ValueError(f"{self.label} has no {key!r}, which every group must have; set {self.label}[{key!r}].")
+
+
 @dataclass(frozen=True)
 class Constants:
     """Numbers of one group at one step, by the formula's names."""
@@ -63,14 +81,14 @@ def read(host: Host, group: Settings, label: str) -> tuple[Form, Constants]:
     """What a parameter group asks for now.
 
     Raises:
-        TypeError, ValueError: a setting is no finite number.
+        TypeError, ValueError: a setting is missing, or no finite number.
     """
     rule, options, decay = host.choose(group)
-    betas = [h.name for h in rule.hyper if h.name.startswith("beta")]
+    betas = betas_of(rule)
     values: dict[str, float] = {}
     for name in declared(rule):
-        if name in betas and "betas" in group:
-            values[name] = _number(group["betas"][betas.index(name)], "betas", label)
+        if name in betas:
+            values[name] = _number(_betas(group, len(betas), label)[betas.index(name)], "betas", label)
         else:
             key = host.settings.get(name, name)
             values[name] = _number(group.get(key, 0.0) if name == "weight_decay" else group[key], key, label)
@@ -78,6 +96,13 @@ def read(host: Host, group: Settings, label: str) -> tuple[Form, Constants]:
     options |= {n: bool(f(values)) for n, f in rule.derived.items()}
     cautious = bool(group.get("cautious", False))
     return Form(rule.resolve(options), Shape(decay, cautious=cautious), bool(group.get("maximize"))), Constants(values)
+
+
+def _betas(group: Settings, count: int, label: str) -> Any:
+    betas = group["betas"]
+    if not isinstance(betas, (tuple, list)) or len(betas) != count:
+        raise ValueError(f"{label}['betas']={betas!r} must be {count} numbers.")
+    return betas
 
 
 def _number(value: Any, key: str, label: str) -> float:
@@ -92,6 +117,7 @@ def _number(value: Any, key: str, label: str) -> float:
 
 
 def _decay(group: Settings) -> str:
+    """How the weight decay of Adam, AdamW, NAdam and RAdam acts; torch's other classes have no such setting."""
     return "decoupled" if group.get("decoupled_weight_decay") else "coupled"
 
 

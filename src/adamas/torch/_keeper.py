@@ -11,9 +11,10 @@ import torch
 from ..engine.engine import Array, Group
 from ..engine.plan import Row, memory_order
 from ..engine.storage import FORMATS, Format
+from ._checks import check_shape
 from ._members import Member
 from ._sparse import TouchedRows
-from ._tensors import array_of, fits, format_of, is_native, new_state
+from ._tensors import array_of, fits, format_of, is_native, memory_fault, new_state
 
 ROUNDED = 2**24  # from here on float32 skips whole numbers
 
@@ -70,28 +71,13 @@ def _format(held: Any, row: Row) -> Format:
     return found or FORMATS[row.format.compute]
 
 
-def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
-    """State that is there, if it can belong to the parameter.
-
-    Raises:
-        RuntimeError: it is no tensor of the parameter's shape.
-    """
-    if not isinstance(held, torch.Tensor) or held.shape != member.parameter.shape:
-        what = tuple(held.shape) if isinstance(held, torch.Tensor) else repr(held)
-        raise RuntimeError(
-            f"state[{key!r}] of {member.label} is {what}, the parameter has shape {tuple(member.parameter.shape)}; "
-            "they must be equal. Remove the entry to begin anew."
-        )
-    return held
-
-
 def begin(member: Member, group: Group) -> None:
     """Make the step count and the scalar slots, where they are missing or of another kind."""
     host, state = member.reading.host, member.state
     if host.integer:
         state.setdefault("step", 0)
     elif host.counts and not is_counter(state.get("step")):
-        made = torch.tensor(float(state.get("step", 0.0)), dtype=counter_dtype(member.reading.group))
+        made = new_counter(float(state.get("step", 0.0)), member)
         if "step" in state or not state:
             state["step"] = made
         else:  # first, as torch has it
@@ -102,7 +88,13 @@ def begin(member: Member, group: Group) -> None:
         key = host.key(slot.name)
         if not is_counter(state.get(key)):
             value = state.get(key, group.start(slot.start))
-            state[key] = torch.tensor(float(value), dtype=counter_dtype(member.reading.group))
+            state[key] = new_counter(float(value), member)
+
+
+def new_counter(value: float, member: Member) -> torch.Tensor:
+    """A step count or scalar slot: on the CPU, whatever torch's default device and modes are."""
+    with torch.inference_mode(False):
+        return torch.tensor(value, dtype=counter_dtype(member.reading.view), device="cpu")
 
 
 def is_counter(value: Any) -> bool:
@@ -110,13 +102,15 @@ def is_counter(value: Any) -> bool:
     return (
         isinstance(value, torch.Tensor)
         and value.dim() == 0
-        and value.device.type == "cpu"
+        and is_native(value)
+        and not value.is_inference()
+        and not memory_fault(value)
         and value.dtype in (torch.float32, torch.float64)
     )
 
 
 def counter_dtype(group: Mapping[str, Any]) -> torch.dtype:
-    """float32, unless the default is float64 and the group is not fused: as torch."""
+    """float32; float64 if that is torch's default and the group is not fused, as in torch. No bit depends on it."""
     wide = torch.get_default_dtype() is torch.float64 and not group.get("fused")
     return torch.float64 if wide else torch.float32
 

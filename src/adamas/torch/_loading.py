@@ -10,9 +10,15 @@ from typing import Any
 import torch
 
 
-def unscale(groups: Iterable[Mapping[str, Any]], scale: Any) -> None:
-    """Divide every gradient by a loss scale, each tensor once: GradScaler's protocol has the optimizer do it."""
-    done: set[int] = set()
+def unscale(groups: Iterable[Mapping[str, Any]], scale: Any, ready: Iterable[torch.Tensor] = ()) -> None:
+    """Divide every gradient by a loss scale, each tensor once: GradScaler's protocol has the optimizer do it.
+
+    Args:
+        groups: with the parameters.
+        scale: the loss scale.
+        ready: gradients that are divided already.
+    """
+    done = set(map(id, ready))
     with torch.no_grad():
         for p in (p for group in groups for p in group["params"] if p.grad is not None):
             if id(p.grad) in done:

@@ -7,7 +7,7 @@ another way (`layout_known`), `PlainLook` asks tensor by tensor in Python: slowe
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from ..engine.cpu.cache import load_module
 from ..engine.engine import Group
 from ..engine.plan import Spans
-from ._look_code import SOURCE
+from ._look_code import ROW, SOURCE, STATE
 from ._members import Member
-from ._records import FIRST, MAX_DIMS, MEANINGFUL, TYPE_PLACE, WORDS, base_of, layout_known, undefined, words_at
+from ._records import FIRST, MAX_DIMS, MEANINGFUL, TYPE_PLACE, WORDS, layout_known, storage_record, undefined, words_at
+from ._tensors import is_native, memory_fault
 
 
 @dataclass
@@ -115,7 +116,7 @@ class PlainLook:
         stepped = {id(w.parameter) for w in watches}
         self.idle = [p for one in lists for p in one if id(p) not in stepped]
         self.parameters = [_face(w.parameter) for w in watches]
-        self.gradients = [_face(w.grad)[2:] for w in watches]
+        self.gradients = [_face(w.grad)[3:] for w in watches]
         self.states = [(t, _face(t)) for w in watches for t in w.tensors()]
         self.words = [(ctypes.c_int64).from_address(w.target) for w in watches]
         for watch in watches:
@@ -131,7 +132,7 @@ class PlainLook:
         found = zip(self.watches, self.parameters, self.gradients, self.words, strict=True)
         for watch, parameter, gradient, target in found:
             grad = watch.parameter.grad
-            if grad is None or _face(watch.parameter) != parameter or _face(grad)[2:] != gradient:
+            if grad is None or _face(watch.parameter) != parameter or _face(grad)[3:] != gradient or memory_fault(grad):
                 return False
             low = grad.data_ptr()
             if watch.size and self.spans.meets(low, low + watch.size):
@@ -149,7 +150,7 @@ class PlainLook:
 
     def touch(self) -> None:
         """See `Look`."""
-        torch.autograd.graph.increment_version([w.parameter for w in self.watches])
+        count_versions(w.parameter for w in self.watches)
 
 
 def _as(tensor: torch.Tensor, value: float) -> float:
@@ -159,7 +160,13 @@ def _as(tensor: torch.Tensor, value: float) -> float:
 def _face(t: torch.Tensor) -> tuple[Any, ...]:
     if type(t) not in (torch.Tensor, torch.nn.Parameter) or t.layout is not torch.strided:
         return (None,)
-    return t._cdata, t.data_ptr(), type(t), t.dtype, t.shape, t.stride(), t.device, t.is_conj(), t.is_neg()
+    place = t._cdata, t.data_ptr(), t.untyped_storage().nbytes()
+    return *place, type(t), t.dtype, t.shape, t.stride(), t.device, t.is_conj(), t.is_neg()
+
+
+def count_versions(parameters: Iterable[torch.Tensor]) -> None:
+    """Tell autograd that parameters have changed; a tensor of inference mode has no version."""
+    torch.autograd.graph.increment_version([p for p in parameters if not p.is_inference()])
 
 
 class NativeLook:
@@ -177,20 +184,20 @@ class NativeLook:
         for parameter in (p for one in lists for p in one):
             watch, begin = by_parameter.get(id(parameter)), len(states)
             if watch is None:
-                rows.append((id(parameter), parameter._cdata, 0, 0, 0, 0, 0, 0, 0, 0))
+                rows.append((id(parameter), parameter._cdata, *[0] * (ROW // 8 - 2)))
                 continue
             for tensor in watch.tensors():
-                states.append((id(tensor), tensor._cdata, base_of(tensor), self._snapshot(tensor)))
+                states.append((id(tensor), tensor._cdata, *storage_record(tensor), self._snapshot(tensor)))
             rows.append((
-                id(parameter), parameter._cdata, self._snapshot(parameter), base_of(parameter), watch.target,
+                id(parameter), parameter._cdata, self._snapshot(parameter), *storage_record(parameter), watch.target,
                 self._snapshot(watch.grad), watch.size, watch.itemsize * (1 + parameter.is_complex()),
                 begin, len(states),
             ))  # fmt: skip
         scalars = [(t.data_ptr(), t.element_size(), k) for t, k in self.ledger.entries]
         self.tables = [
             _table([(id(one), len(one)) for one in lists], 2),
-            _table(rows, 10),
-            _table(states, 4),
+            _table(rows, ROW // 8),
+            _table(states, STATE // 8),
             np.frombuffer(b"".join(self.known) or bytes(8 * WORDS), np.int64),
             _table(scalars, 3),
         ]
@@ -235,6 +242,8 @@ def make_look(
     """What watches a plan's tensors; `None` if something in it must be seen anew at every step."""
     tensors = [t for w in watches for t in (w.parameter, w.grad, *w.tensors())]
     if any(type(one) is not list for one in lists):
+        return None
+    if not all(is_native(t) and not memory_fault(t) for t in tensors):  # only such memory is looked at
         return None
     native = layout_known() and all(t.dim() <= MAX_DIMS for t in tensors)
     return (NativeLook if native else PlainLook)(lists, watches, groups, spans)

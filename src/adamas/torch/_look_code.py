@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._records import (
     AUTOGRAD,
+    BYTES,
     COUNTER,
     DATA,
     FIRST,
@@ -14,6 +15,7 @@ from ._records import (
     MEANINGFUL,
     OFFSET,
     OFFSET_WORD,
+    OWNER,
     STORAGE,
     TYPE_PLACE,
     VERSION,
@@ -21,6 +23,7 @@ from ._records import (
 )  # fmt: skip
 
 TENSOR_LINES = range(0, FIRST + 8 * WORDS, 64)
+ROW, STATE = 96, 48  # bytes of a parameter's row and of a state tensor's; see `NativeLook`
 AHEAD = 4  # parameters between asking for an object in memory and following its pointers
 DIFFERENCES = [
     f"(word(impl + {FIRST + 8 * j}) ^ word(snapshot + {8 * j}))"
@@ -39,6 +42,14 @@ def alike(impl, snapshot, offset_mask):
     return ({" | ".join(f"({d})" for d in DIFFERENCES)}) == 0
 
 
+@njit("int64(int64,int64)", cache=True)
+def same_storage(impl, record):
+    """Whether a tensor's storage begins, is owned and ends as recorded."""
+    storage = word(impl + {STORAGE})
+    return ((word(storage + {DATA}) ^ word(record)) | (word(storage + {OWNER}) ^ word(record + 8))
+            | (word(storage + {BYTES}) ^ word(record + 16))) == 0
+
+
 @njit("void(int64)", cache=True)
 def ask_tensor(impl):
     """Have a tensor's record brought into the cache."""
@@ -53,19 +64,19 @@ def ask_ahead(table, states, k, count):
     """
     far, near = k + {2 * AHEAD}, k + {AHEAD}
     if far < count:
-        at = table + 80 * far
+        at = table + {ROW} * far
         ask_tensor(word(word(at) + {IMPL}))
-        for s in range(word(at + 64), word(at + 72)):
-            ask_tensor(word(word(states + 32 * s) + {IMPL}))
+        for s in range(word(at + 80), word(at + 88)):
+            ask_tensor(word(word(states + {STATE} * s) + {IMPL}))
     if near < count:
-        at = table + 80 * near
+        at = table + {ROW} * near
         impl = word(word(at) + {IMPL})
         meta = word(impl + {AUTOGRAD})
         prefetch(word(impl + {STORAGE}) + {DATA})
         if meta != 0:
             ask_tensor(word(meta + {GRAD}))
-        for s in range(word(at + 64), word(at + 72)):
-            prefetch(word(word(word(states + 32 * s) + {IMPL}) + {STORAGE}) + {DATA})
+        for s in range(word(at + 80), word(at + 88)):
+            prefetch(word(word(word(states + {STATE} * s) + {IMPL}) + {STORAGE}) + {DATA})
 
 
 @njit("int64(int64)", cache=True)
@@ -83,25 +94,27 @@ def look(arguments):
             return 0
         items = word(listed + {LIST_ITEMS})
         for j in range(count):
-            ask_ahead(table, states, (at - table) // 80, total)
+            ask_ahead(table, states, (at - table) // {ROW}, total)
             tensor, impl = word(at), word(at + 8)
             if word(items + 8 * j) != tensor or word(tensor + {IMPL}) != impl:
                 return 0
             meta = word(impl + {AUTOGRAD})
             grad = word(meta + {GRAD}) if meta != 0 else undefined
-            target = word(at + 32)
+            target = word(at + 48)
             if target == 0:
                 if grad != undefined:
                     return 0
             else:
                 if grad == undefined or not alike(impl, snapshots + {8 * WORDS} * word(at + 16), -1):
                     return 0
-                if word(word(impl + {STORAGE}) + {DATA}) != word(at + 24):
+                if not same_storage(impl, at + 24):
                     return 0
-                if not alike(grad, snapshots + {8 * WORDS} * word(at + 40), 0):
+                if not alike(grad, snapshots + {8 * WORDS} * word(at + 56), 0):
                     return 0
-                low = word(word(grad + {STORAGE}) + {DATA}) + word(grad + {OFFSET}) * word(at + 56)
-                size = word(at + 48)
+                storage, skipped, size = word(grad + {STORAGE}), word(grad + {OFFSET}) * word(at + 72), word(at + 64)
+                if size > 0 and word(storage + {BYTES}) < skipped + size:
+                    return 0
+                low = word(storage + {DATA}) + skipped
                 first, end = 0, span_count
                 while first < end:
                     middle = (first + end) // 2
@@ -112,14 +125,14 @@ def look(arguments):
                 if size > 0 and first > 0 and word(spans + 16 * first - 8) > low:
                     return 0
                 put(target, low)
-            for s in range(word(at + 64), word(at + 72)):
-                held = states + 32 * s
+            for s in range(word(at + 80), word(at + 88)):
+                held = states + {STATE} * s
                 own = word(held + 8)
-                if word(word(held) + {IMPL}) != own or word(word(own + {STORAGE}) + {DATA}) != word(held + 16):
+                if word(word(held) + {IMPL}) != own or not same_storage(own, held + 16):
                     return 0
-                if not alike(own, snapshots + {8 * WORDS} * word(held + 24), -1):
+                if not alike(own, snapshots + {8 * WORDS} * word(held + 40), -1):
                     return 0
-            at += 80
+            at += {ROW}
     for k in range(scalar_count):
         one = scalars + 24 * k
         expected = real(values + 8 * word(one + 16))
@@ -149,9 +162,9 @@ def touch(arguments):
     """Move the version counters of the parameters; a tensor of inference mode has none."""
     at = word(arguments + 16)
     for k in range(word(arguments + 88)):
-        if word(at + 32) != 0:
+        if word(at + 48) != 0:
             counter = word(word(at + 8) + {COUNTER})
             if counter != 0:
                 fetch_add32(counter + {VERSION}, 1)
-        at += 80
+        at += {ROW}
 '''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -15,15 +16,18 @@ from ..engine.reference import Words, bind
 from ..engine.step import element_pass, enlargement, prepared, scalar_inputs, settled
 from ..engine.survey import Sum
 from ..rules import VOCABULARY
-from ._keeper import begin, check_shape
+from ._keeper import begin
+from ._lists import TensorList
 from ._members import Member
-from ._tensors import is_native, is_traced
+from ._tensors import PLAIN, is_native, is_traced
 
 WIDE = (torch.float64, torch.complex128)
 
 
 def _sqrt(x: Any) -> Any:
     """Square root whose derivative at 0 is 0, not infinite."""
+    if isinstance(x, TensorList):
+        return x.sqrt()
     if not isinstance(x, torch.Tensor):
         return VOCABULARY["sqrt"](x)
     if not x.requires_grad:
@@ -32,20 +36,22 @@ def _sqrt(x: Any) -> Any:
     return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, x)))
 
 
-def _where(condition: Any, a: Any, b: Any) -> Any:
-    if not isinstance(condition, torch.Tensor):
-        return a if condition else b
-    like = next(x for x in (a, b, condition) if isinstance(x, torch.Tensor))
-    a, b = (x if isinstance(x, torch.Tensor) else _constant(x, like) for x in (a, b))
-    return torch.where(condition, a, b)
+@cache
+def words(dtype: torch.dtype) -> Words:
+    """The vocabulary on tensors, or lists of tensors, of one compute type."""
 
+    def where(condition: Any, a: Any, b: Any) -> Any:
+        if isinstance(condition, TensorList):
+            return condition.each(where, a, b)
+        if not isinstance(condition, torch.Tensor):
+            return a if condition else b
+        a, b = (
+            x if isinstance(x, torch.Tensor) else torch.full((), x, dtype=dtype, device=condition.device)
+            for x in (a, b)
+        )
+        return torch.where(condition, a, b)
 
-def _constant(x: float, like: torch.Tensor) -> torch.Tensor:
-    dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
-    return torch.full((), x, dtype=dtype, device=like.device)
-
-
-WORDS = Words(sqrt=_sqrt, abs=abs, where=_where, exp=VOCABULARY["exp"], log=VOCABULARY["log"])
+    return Words(sqrt=_sqrt, abs=abs, where=where, exp=VOCABULARY["exp"], log=VOCABULARY["log"])
 
 
 def run_pass(form: Form, x: Mapping[str, Any], differentiable: bool) -> dict[str, Any]:
@@ -56,11 +62,13 @@ def run_pass(form: Form, x: Mapping[str, Any], differentiable: bool) -> dict[str
         x: as in `engine.reference.run_pass`.
         differentiable: whether derivatives must be right at lr = 0 too.
     """
+    p = x["p"]
+    vocabulary = words(p.tensors[0].dtype if isinstance(p, TensorList) else p.dtype)
 
     def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         if function is settled and differentiable:
             return arguments["p_new"]
-        return bind(function, WORDS)(**arguments)
+        return bind(function, vocabulary)(**arguments)
 
     return element_pass(call, form.resolved, form.shape, x)
 
@@ -105,31 +113,73 @@ class OperationsPlan:
         for member in self.members:
             g = member.grad.detach()
             g = torch.view_as_real(g.resolve_conj()) if g.is_complex() else g
-            g = bind(prepared, WORDS)(g.double(), scale, clip_value, clips, True)
+            g = bind(prepared, words(torch.float64))(g.double(), scale, clip_value, clips, True)
             out.append(Sum.of(float(g.square().sum())))
         return out
 
     def run(self, coefficients: float | Sequence[float]) -> bool:
         bad = False
+        lists: dict[Any, list[Member]] = {}
         for k, member in enumerate(self.members):
             factor = coefficients if isinstance(coefficients, float) else coefficients[k]
-            with torch.set_grad_enabled(member.reading.differentiable):
-                bad |= self._step(member, factor)
+            self._make_state(member)
+            with no_autocast(member.parameter), torch.set_grad_enabled(member.reading.differentiable):
+                if self._goes_in_list(member):
+                    lists.setdefault((member.group, factor, *_kind(member)), []).append(member)
+                else:
+                    bad |= self._step(member, factor)
+        for (_, factor, *_), members in lists.items():
+            with no_autocast(members[0].parameter), torch.no_grad():
+                bad |= self._step_list(members, factor)
         return bad
 
-    def _step(self, member: Member, factor: float) -> bool:
+    def _goes_in_list(self, member: Member) -> bool:
+        """Whether a parameter is stepped in one go with others of its kind (`torch._foreach_*`)."""
+        held = [member.parameter, member.grad, *(member.state[key] for key in member.slots)]
+        return (
+            not member.reading.differentiable
+            and not self.engine.groups[member.group].form.shape.cautious
+            and not is_traced()
+            and all(type(t) in PLAIN and t.layout is torch.strided and not t.is_complex() for t in held)
+        )
+
+    def _make_state(self, member: Member) -> None:
         group = self.engine.groups[member.group]
         begin(member, group)
-        resolved, p = group.form.resolved, member.parameter
+        resolved = group.form.resolved
         keys = dict(zip((s.name for s in resolved.slots), member.slots, strict=True))
         for slot in sorted(resolved.slots, key=lambda s: _place(member, s.name)):
-            key = keys[slot.name]
-            if member.state.get(key) is None:
-                member.state[key] = _state_like(p, group.start(slot.start))
-            else:
-                check_shape(member.state[key], member, key)
+            held = member.state.get(keys[slot.name])
+            if held is None:
+                member.state[keys[slot.name]] = _state_like(member.parameter, group.start(slot.start))
+            elif held.is_inference() and not torch.is_inference_mode_enabled():  # else it could not be written
+                member.state[keys[slot.name]] = held.clone()
+
+    def _inputs(self, member: Member, factor: float) -> tuple[dict[str, Any], dict[str, str]]:
+        """What the pass takes besides tensors, and the state key of each slot."""
+        resolved = self.engine.groups[member.group].form.resolved
+        keys = dict(zip((s.name for s in resolved.slots), member.slots, strict=True))
         dropped = {s.name: None for s in resolved.rule.slots if not s.scalar and s.name not in keys}
-        x: dict[str, Any] = {**self.values[member.group], **dropped, "coefficient": factor, "keep_scale": 1.0}
+        return {**self.values[member.group], **dropped, "coefficient": factor, "keep_scale": 1.0}, keys
+
+    def _step_list(self, members: Sequence[Member], factor: float) -> bool:
+        form = self.engine.groups[members[0].group].form
+        x, keys = self._inputs(members[0], factor)
+        parameters = [m.parameter for m in members]
+        g = TensorList([_compute(m.grad) for m in members])
+        x |= {"p": TensorList([_compute(p) for p in parameters]), "g": g}
+        x |= {n: TensorList([_compute(m.state[key]) for m in members]) for n, key in keys.items()}
+        new = run_pass(form, x, False)
+        torch._foreach_copy_(parameters, new["p"].tensors)
+        for name, key in keys.items():
+            torch._foreach_copy_([m.state[key] for m in members], new[name].tensors)
+        if not is_native(parameters[0]):  # to look would wait for a device
+            return False
+        return not all(bool(one.all()) for one in g.isfinite().tensors)
+
+    def _step(self, member: Member, factor: float) -> bool:
+        group, p = self.engine.groups[member.group], member.parameter
+        x, keys = self._inputs(member, factor)
         x |= _own_tensors(member) if member.reading.differentiable else {}
         kept = {n: x[n] for n in group.scalar_state if isinstance(x[n], torch.Tensor)}
         g = member.grad.to(p.dtype) if p.is_complex() else member.grad
@@ -155,14 +205,32 @@ def _place(member: Member, name: str) -> int:
 
 def _state_like(p: torch.Tensor, start: float) -> torch.Tensor:
     dtype = p.dtype if p.is_complex() or p.dtype in WIDE else torch.float32
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():
         made = torch.zeros_like(p, dtype=dtype, memory_format=torch.preserve_format)
         return made if not start else made.fill_(complex(start, start) if made.is_complex() else start)
 
 
+def _kind(member: Member) -> tuple[Any, ...]:
+    p = member.parameter
+    return p.device, p.dtype is torch.float64, is_native(p)
+
+
+def _compute(x: torch.Tensor) -> torch.Tensor:
+    """A tensor in the compute type; itself if it is of that type."""
+    return x if x.dtype is torch.float64 else x.to(torch.float32)
+
+
+def no_autocast(p: torch.Tensor) -> AbstractContextManager[Any]:
+    """Keep autocast from changing the dtypes of a step."""
+    kind = p.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)
+
+
 def _own_tensors(member: Member) -> dict[str, torch.Tensor]:
     """Hyper-parameters and scalar slots that are tensors with a gradient of their own."""
-    host, group = member.reading.host, member.reading.group
+    host, group = member.reading.host, member.reading.view
     named = {n: group.get(host.settings.get(n, n)) for n in member.reading.values}
     betas = [n for n in named if n.startswith("beta")]
     named |= dict(zip(betas, group.get("betas", ()), strict=False))

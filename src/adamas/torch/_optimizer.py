@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import torch
@@ -15,9 +18,16 @@ from ..engine.step import NONFINITE
 from ..rules import Rule
 from ._driver import Driver
 from ._hosts import Host
+from ._lanes import KERNEL_DEVICES, take_note, within_reach
 from ._loading import loading, match_names, unscale
 from ._members import Member
+from ._own_step import run_own
+from ._records import ordinary_tensors
 from ._slots import Slots, State
+from ._tensors import is_traced
+
+CPU = "cpu"
+is_cpu = attrgetter("is_cpu")
 
 
 class FusedOptimizer(torch.optim.Optimizer):
@@ -31,24 +41,30 @@ class FusedOptimizer(torch.optim.Optimizer):
     """
 
     host: ClassVar[Host]
+    settings: ClassVar[frozenset[str]]
     rule: ClassVar[Rule | None] = None
-    _step_supports_amp_scaling = True  # GradScaler hands over its scale instead of a pass of its own
+    theirs: ClassVar[type[torch.optim.Optimizer] | None] = None
 
     def __init__(
         self, params: Any, *args: Any, clip_norm: float | None = None, nonfinite: str = "propagate", **kwargs: Any
     ):
         self._set_extras({"clip_norm": clip_norm, "nonfinite": nonfinite})
-        super().__init__(params, *args, **kwargs)
+        with ordinary_tensors():  # torch makes step counts, and Adagrad's state
+            super().__init__(params, *args, **kwargs)
+        self.__dict__.pop("_unscales", None)
         for parameter, entry in self.state.items():  # Adagrad begins before the first step
             for key, value in entry.items():
-                if key != "step" and value.dtype in (torch.bfloat16, torch.float16) and value.dtype == parameter.dtype:
+                halves = value.dtype in (torch.bfloat16, torch.float16) and value.dtype == parameter.dtype
+                if key != "step" and halves and within_reach(parameter):
                     entry[key] = value.float()
         self.tracked_state()
 
     def _set_extras(self, extras: dict[str, Any]) -> None:
         choice("nonfinite", extras["nonfinite"], NONFINITE)
         around = Around(clip_norm=limit("clip_norm", extras["clip_norm"]), nonfinite=extras["nonfinite"])
-        self._extras, self._last_skipped = extras, False
+        self._extras = extras
+        self._last_skipped: Any = False
+        self.delegates = self.theirs is not None and not around.surveys
         self._driver = Driver(around)
 
     def tracked_state(self) -> State:
@@ -79,25 +95,59 @@ class FusedOptimizer(torch.optim.Optimizer):
                 loss = closure()
         own = self.__dict__
         scaled = own.get("grad_scale") is not None
+        if self._driver.plan is None and self.delegates and self._whole_step_is_torchs():
+            return loss
         if (scaled or own.get("found_inf") is not None) and self._overflowed():
             return loss
         self._last_skipped = not self._driver.step(self, 1 / float(own["grad_scale"]) if scaled else 1.0)
         if scaled:
-            unscale(self.param_groups, own["grad_scale"])
+            unscale(self.param_groups, own["grad_scale"], [m.grad for m in self._driver.delegated])
         return loss
 
     def _overflowed(self) -> bool:
         """Leave a step out if GradScaler found an infinity on any device: then `found_inf` is not 0."""
         found = self.__dict__.get("found_inf")
-        self._last_skipped = found is not None and bool(found != 0)
-        if self._last_skipped:
+        skipped = found is not None and bool(found != 0)
+        self._last_skipped = skipped
+        if skipped:
             self._driver.engine.counters["skipped"] += 1
-        return self._last_skipped
+        return skipped
+
+    def _whole_step_is_torchs(self) -> bool:
+        """Take torch's own step if no kernel of ours reaches any parameter's device; whether it was taken."""
+        if CPU in KERNEL_DEVICES and any(map(is_cpu, chain.from_iterable(g["params"] for g in self.param_groups))):
+            return False
+        own, groups = self.__dict__, self.param_groups
+        scale, found_inf = own.get("grad_scale"), own.get("found_inf")
+        fused = bool(groups) and all(group.get("fused") for group in groups)
+        if any(g.get("differentiable") for g in groups) or is_traced() or not (fused or scale is found_inf is None):
+            return False
+        assert self.theirs is not None
+        run_own(self.theirs, self, groups, scale, found_inf, fused)
+        self._last_skipped = found_inf  # looked at when asked for: to look waits for the device
+        for device in {p.device.type for group in groups for p in group["params"]}:
+            take_note("torch", device)
+        self._driver.paths = Counter(torch=sum(p.grad is not None for group in groups for p in group["params"]))
+        return True
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Whether GradScaler hands over its scale and its verdict, instead of unscaling and leaving out steps itself.
+
+        As in torch it does where `fused=True` is asked for: gradients are then unscaled in the pass of the step. Assign
+        True for a class whose arguments lack `fused`.
+        """
+        chosen = self.__dict__.get("_unscales")
+        return any(group.get("fused") for group in self.param_groups) if chosen is None else bool(chosen)
+
+    @_step_supports_amp_scaling.setter
+    def _step_supports_amp_scaling(self, value: bool) -> None:
+        self.__dict__["_unscales"] = value
 
     def check_devices(self, members: Sequence[Member]) -> None:
         """What torch demands of `fused`, `capturable` and tensor learning rates; its own words."""
         for member in members:
-            group = member.reading.group
+            group = member.reading.view
             if group.get("fused") and not (member.parameter.is_complex() and member.parameter.device.type == "cpu"):
                 host_module._device_dtype_check_for_fused(member.parameter)
             if group.get("capturable") and member.parameter.device.type in ("cpu", "meta"):
@@ -105,7 +155,9 @@ class FusedOptimizer(torch.optim.Optimizer):
                     "If capturable=True, params and state_steps must be on supported devices: "
                     f"{host_module._get_capturable_supported_devices()}."
                 )
-            if group.get("foreach") and isinstance(group["lr"], torch.Tensor) and not group.get("capturable"):
+            adam = isinstance(self, torch.optim.Adam)  # the others take a tensor with foreach=True
+            tensors = isinstance(group["lr"], torch.Tensor)
+            if adam and tensors and group.get("foreach") and not group.get("capturable"):
                 raise RuntimeError("lr as a Tensor is not supported for capturable=False and foreach=True")
             step = member.state.get("step")
             if group.get("differentiable") and isinstance(step, torch.Tensor) and step.requires_grad:
@@ -117,7 +169,12 @@ class FusedOptimizer(torch.optim.Optimizer):
 
     @property
     def last_step_skipped(self) -> bool:
-        return self._last_skipped
+        return self._last_skipped is not None and bool(self._last_skipped)
+
+    @property
+    def paths(self) -> dict[str, int]:
+        """How many parameters took which path when the last step was planned; see `adamas.info`."""
+        return dict(self._driver.paths)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -153,7 +210,7 @@ class FusedOptimizer(torch.optim.Optimizer):
         """
         if by_name:
             state_dict = match_names(super().state_dict(), state_dict, strict)
-        with loading(self, copy):
+        with loading(self, copy), ordinary_tensors():
             super().load_state_dict(dict(state_dict))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -165,7 +222,8 @@ class FusedOptimizer(torch.optim.Optimizer):
         box = self.__dict__.get("_unboxing")
         if box is not None:
             state = {**state, "state": box(state["state"])}
-        super().__setstate__(state)
+        with ordinary_tensors():
+            super().__setstate__(state)
         if "_driver" not in self.__dict__:
             self._set_extras(self.__dict__.get("_extras") or {"clip_norm": None, "nonfinite": "propagate"})
         self.state = State(self.state.items())

@@ -6,8 +6,10 @@ Between steps the driver keeps addresses of state tensors; a change from outside
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
+
+from torch.utils import _pytree
 
 
 class Flag:
@@ -40,9 +42,16 @@ class Slots(dict[str, Any]):
     __slots__ = ("flag",)
     flag: Flag
 
-    def __init__(self, flag: Flag, items: Iterable[Any] = ()):
-        dict.__init__(self, items)
-        self.flag = flag
+    def __init__(self, *args: Any, **kwargs: Any):
+        dict.__init__(self, *args, **kwargs)  # as clients rebuild mappings: `type(mapping)(items)`
+        self.flag = Flag()
+
+    @classmethod
+    def of(cls, flag: Flag, items: Any = ()) -> Slots:
+        """An entry of the state that a flag belongs to."""
+        made = cls(items)
+        made.flag = flag
+        return made
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return dict, (), None, None, iter(self.items())
@@ -57,15 +66,17 @@ class State(defaultdict[Any, Any]):
 
     flag: Flag
 
-    def __init__(self, items: Iterable[tuple[Any, Any]] = ()):
+    def __init__(self, *args: Any, **kwargs: Any):
+        """Arguments as of `defaultdict`; its factory may be left out."""
         super().__init__(dict)
         self.flag = Flag()
-        for parameter, entry in items:
+        given = args[1:] if args and (args[0] is None or callable(args[0])) else args
+        for parameter, entry in dict(*given, **kwargs).items():
             self[parameter] = entry
         self.track()
 
     def __missing__(self, parameter: Any) -> Any:
-        self[parameter] = Slots(self.flag)
+        self[parameter] = Slots.of(self.flag)
         return self[parameter]
 
     def __setitem__(self, parameter: Any, entry: Any) -> None:
@@ -76,7 +87,7 @@ class State(defaultdict[Any, Any]):
         """Make entries that tell of changes of those that users have put in as plain dicts."""
         for parameter, entry in self.items():
             if not (type(entry) is Slots and entry.flag is self.flag) and isinstance(entry, dict):
-                self[parameter] = Slots(self.flag, entry)
+                self[parameter] = Slots.of(self.flag, entry)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """As dict.update."""
@@ -108,3 +119,18 @@ for _name in CHANGES:
     setattr(Slots, _name, _telling(_name))
 for _name in ("__delitem__", "clear", "pop", "popitem"):
     setattr(State, _name, _telling(_name))
+
+
+def _register(kind: type, plain: Callable[[Any], Any]) -> None:
+    """Let torch's trees (`torch.utils._pytree`) see the contents; what they build from them is plain."""
+    _pytree.register_pytree_node(
+        kind,
+        lambda d: (list(d.values()), list(d)),
+        lambda values, keys: plain(zip(keys, values, strict=True)),
+        serialized_type_name=f"adamas.torch.{kind.__name__}",
+        flatten_with_keys_fn=lambda d: ([(_pytree.MappingKey(k), v) for k, v in d.items()], list(d)),
+    )
+
+
+_register(Slots, dict)
+_register(State, lambda items: defaultdict(dict, items))

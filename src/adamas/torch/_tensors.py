@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..engine.storage import FORMATS, Format, state_like
+from ..engine.storage import FORMATS, PAGE, Format, shift
 
 Array = NDArray[Any]
 
@@ -29,12 +29,36 @@ def format_of(tensor: torch.Tensor) -> Format | None:
 
 def is_native(tensor: torch.Tensor) -> bool:
     """Whether a tensor is ordinary memory of this processor's."""
-    return tensor.layout is torch.strided and tensor.device.type == "cpu" and type(tensor) in PLAIN
+    return (
+        tensor.layout is torch.strided
+        and tensor.device.type == "cpu"
+        and type(tensor) in PLAIN
+        and not tensor.is_nested
+        and not tensor._is_zerotensor()
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
 
 
 def is_traced() -> bool:
     """Whether someone records or replaces torch's operations: then the step must be made of them."""
-    return torch._C._len_torch_dispatch_stack() > 0
+    return torch._C._len_torch_dispatch_stack() > 0 or torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def memory_fault(tensor: torch.Tensor) -> str:
+    """What is wrong with the memory of a native tensor, as the end of a sentence; empty if all of it is there.
+
+    Views may reach beyond a storage that was resized, and storages may be freed while tensors refer to them.
+    """
+    storage = tensor.untyped_storage()
+    held, needed = storage.nbytes(), tensor.storage_offset() * tensor.element_size() + _extent(tensor)
+    if tensor.numel() == 0 or (held >= needed and storage.data_ptr() != 0):
+        return ""
+    return f"needs {needed} bytes of its storage, which holds {held}; the storage was freed or made smaller."
+
+
+def _extent(tensor: torch.Tensor) -> int:
+    """Bytes from the first to the last element of a tensor that has elements."""
+    return tensor.element_size() * (1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True)))
 
 
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
@@ -45,6 +69,9 @@ def array_of(tensor: torch.Tensor) -> Array:
 
     The array does not keep the memory alive. (`tensor.numpy()` would, and its storage could not be resized any more, as
     FSDP does.)
+
+    Raises:
+        RuntimeError: memory of the tensor was freed.
     """
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor.detach())
@@ -54,8 +81,10 @@ def array_of(tensor: torch.Tensor) -> Array:
     if 0 in shape:
         return np.empty(shape, dtype)
     strides = tuple(size * s for s in tensor.stride())
-    extent = size + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    memory: Any = (ctypes.c_char * extent).from_address(tensor.data_ptr())
+    fault = memory_fault(tensor)
+    if fault:
+        raise RuntimeError(f"a tensor of shape {shape} {fault}")
+    memory: Any = (ctypes.c_char * _extent(tensor)).from_address(tensor.data_ptr())
     return np.ndarray(shape, dtype, memory, 0, strides)
 
 
@@ -81,6 +110,9 @@ def gradient_array(grad: torch.Tensor, parameter: torch.Tensor) -> Array:
 def new_state(parameter: torch.Tensor, work_p: Array, kind: Format, place: int, start: float) -> torch.Tensor:
     """A state tensor of a parameter, in the memory order in which the step works.
 
+    torch owns its memory, so that it can be resized and freed. Where it must begin elsewhere in its page than torch
+    would have it (see `engine.storage.state_like`), its storage is a page larger.
+
     Args:
         parameter: whose state it is.
         work_p: the array that the kernel works on.
@@ -88,12 +120,19 @@ def new_state(parameter: torch.Tensor, work_p: Array, kind: Format, place: int, 
         place: index of the slot.
         start: value of every element.
     """
-    if parameter.is_complex() and not parameter.numel():  # NumPy's strides of empty arrays are no complex tensor's
-        return torch.zeros_like(parameter.detach(), memory_format=torch.preserve_format)
-    bits = kind.name == "bfloat16"  # which NumPy does not know
-    tensor = torch.from_numpy(state_like(work_p, np.dtype(np.int16 if bits else kind.name), place))
-    tensor = (tensor.view(torch.bfloat16) if bits else tensor).fill_(start)
-    return torch.view_as_complex(tensor) if parameter.is_complex() else tensor
+    with torch.inference_mode(False):  # a tensor of inference mode could not be written outside of it
+        if parameter.is_complex() and not parameter.numel():  # NumPy's strides of empty arrays are no complex tensor's
+            return torch.zeros_like(parameter.detach(), memory_format=torch.preserve_format)
+        dtype = next(d for d, f in FORMAT_OF.items() if f is kind)
+        bits = np.dtype(np.int16 if kind.name == "bfloat16" else kind.name)  # NumPy has no bfloat16
+        strides = [s // work_p.itemsize for s in work_p.strides]
+        tensor = torch.empty_strided(work_p.shape, strides, dtype=dtype, device="cpu")
+        if shift(work_p, bits, place, tensor.data_ptr()):  # torch would begin it elsewhere in its page
+            memory = torch.empty(work_p.size * bits.itemsize + PAGE, dtype=torch.uint8, device="cpu").untyped_storage()
+            first = shift(work_p, bits, place, memory.data_ptr()) // bits.itemsize
+            tensor = torch.empty(0, dtype=dtype, device="cpu").set_(memory, first, work_p.shape, strides)
+        tensor.fill_(start)
+        return torch.view_as_complex(tensor) if parameter.is_complex() else tensor
 
 
 def fits(state: torch.Tensor, parameter: torch.Tensor, work_p: Array) -> bool:

@@ -355,7 +355,7 @@ def test_state_that_is_there_keeps_its_dtype(dtype: Any) -> None:
 
 def test_extras_are_copied_and_pickled() -> None:
     params = parameters((5,))
-    opt = at.AdamW(params, clip_norm=0.5, nonfinite="skip")
+    opt = at.AdamW(params, fused=True, clip_norm=0.5, nonfinite="skip")
     for twin in (copy.deepcopy(opt), pickle.loads(pickle.dumps(opt))):
         (p,) = twin.param_groups[0]["params"]
         p.grad = torch.full((5,), math.inf)

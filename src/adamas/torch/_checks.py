@@ -1,0 +1,96 @@
+"""What a step demands of its tensors, asked before anything is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ._members import Member
+from ._tensors import format_of, is_native, memory_fault
+
+
+def check_parameter(p: torch.Tensor, label: str) -> None:
+    """Refuse a parameter that no step can update.
+
+    Raises:
+        RuntimeError: whole numbers or booleans; a layout other than strided; memory that was freed; an inference
+            tensor outside of inference mode.
+    """
+    if p.is_nested or p.layout is not torch.strided:
+        raise RuntimeError(f"{label} is {_layout(p)}; a parameter must be a dense, strided tensor.")
+    if not (p.is_floating_point() or p.is_complex()):
+        raise RuntimeError(
+            f"{label} has dtype {p.dtype}; a parameter must be of a floating point or complex dtype. "
+            "Leave it out of the optimizer, or convert it, e.g. parameter.float()."
+        )
+    if p.is_inference() and not torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            f"{label} is an inference tensor, which can be updated in inference mode only. "
+            "Give the optimizer parameter.clone()."
+        )
+    _check_memory(p, label)
+
+
+def check_gradient(p: torch.Tensor, grad: torch.Tensor, label: str) -> None:
+    """Refuse a gradient that does not belong to its parameter.
+
+    Raises:
+        RuntimeError: another shape; whole numbers or booleans; memory that was freed.
+    """
+    if grad.is_nested:
+        raise RuntimeError(f"{label}: its gradient is {_layout(grad)}; it must be a dense, strided tensor.")
+    if grad.shape != p.shape:
+        raise RuntimeError(f"{label} has shape {tuple(p.shape)}, its gradient {tuple(grad.shape)}; they must be equal.")
+    if not (grad.is_floating_point() or grad.is_complex()):
+        raise RuntimeError(f"{label}: its gradient has dtype {grad.dtype}; it must be floating point or complex.")
+    _check_memory(grad, f"{label}: its gradient")
+
+
+def refused_layout(grad: torch.Tensor, label: str, name: str) -> RuntimeError:
+    """The error for a gradient whose layout a class does not take."""
+    if grad.layout is torch.sparse_coo:
+        better = ", please consider SparseAdam instead" if name in ("Adam", "AdamW", "Adamax") else ""
+        return RuntimeError(f"{name} does not support sparse gradients{better}")
+    return RuntimeError(
+        f"{label}: its gradient is {_layout(grad)}, which {name} does not take; it must be strided. "
+        "Convert it with gradient.to_dense()."
+    )
+
+
+def check_state(member: Member) -> None:
+    """Refuse state that cannot be the parameter's.
+
+    Raises:
+        RuntimeError: no tensor of the parameter's shape; memory that was freed.
+    """
+    for key in member.slots:
+        held = member.state.get(key)
+        if held is not None:
+            _check_memory(check_shape(held, member, key), f"state[{key!r}] of {member.label}")
+
+
+def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
+    """State that is there, if it can belong to the parameter.
+
+    Raises:
+        RuntimeError: it is no tensor of the parameter's shape.
+    """
+    if not isinstance(held, torch.Tensor) or held.shape != member.parameter.shape:
+        what = tuple(held.shape) if isinstance(held, torch.Tensor) else repr(held)
+        raise RuntimeError(
+            f"state[{key!r}] of {member.label} is {what}, the parameter has shape {tuple(member.parameter.shape)}; "
+            "they must be equal. Remove the entry to begin anew."
+        )
+    return held
+
+
+def _check_memory(tensor: torch.Tensor, label: str) -> None:
+    if is_native(tensor) and format_of(tensor) is not None:
+        fault = memory_fault(tensor)
+        if fault:
+            raise RuntimeError(f"{label} {fault}")
+
+
+def _layout(tensor: torch.Tensor) -> str:
+    return "a nested tensor" if tensor.is_nested else f"a tensor of layout {tensor.layout}"
