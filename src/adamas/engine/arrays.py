@@ -130,7 +130,12 @@ class ArrayEngine(Engine):
         rows = self._rows(parameters, gradients, names)
         groups = [group_of(name) for name in names]
         plan = self.planner(self, rows, groups)
-        done = self.advance(plan)
+        fresh, done = not self.state, False
+        try:
+            done = self.advance(plan)
+        finally:
+            if fresh and not done:
+                self.keeper.held = {}  # a refused first step leaves nothing
         return plan if done and plan.lasting else None
 
     def _rows(self, parameters: Sequence[Any], gradients: Sequence[Any], names: Sequence[str]) -> list[Row]:

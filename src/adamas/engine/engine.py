@@ -18,7 +18,7 @@ from .cpu.pool import POOL, Workers
 from .plan import Row
 from .step import Shape
 from .storage import Format
-from .survey import Sum, coefficient
+from .survey import HARMLESS, NOTHING, Met, Sum, coefficient
 
 Array = NDArray[Any]
 
@@ -128,8 +128,12 @@ class Plan(Protocol):
         """Compute each group's per-step scalars; returns the groups' new scalar slots."""
         ...
 
-    def run(self, coefficients: float | Sequence[float]) -> bool:
-        """Step every tensor. Returns whether a non-finite gradient was met."""
+    def overflows(self, coefficients: float | Sequence[float]) -> bool:
+        """Whether the step would make state that is not finite from gradients that are; nothing is changed."""
+        ...
+
+    def run(self, coefficients: float | Sequence[float]) -> Met:
+        """Step every tensor; returns what was met."""
         ...
 
 
@@ -154,7 +158,8 @@ class Engine:
 
     Attributes:
         groups: what a row's group index means.
-        counters: steps that met a non-finite gradient, steps left out, tensors copied at every step.
+        counters: steps that met a non-finite gradient, steps in which state was not finite although the gradients were
+            (of steps left out: would have been), steps left out, tensors copied at every step.
         last_norm: of the gradients of the last step, where one was asked for.
     """
 
@@ -162,7 +167,7 @@ class Engine:
         self.around, self.keeper = around, keeper
         self.workers: Workers = POOL
         self.groups: list[Group] = []
-        self.counters = {"nonfinite": 0, "skipped": 0, "staged": 0}
+        self.counters = {"nonfinite": 0, "overflow": 0, "skipped": 0, "staged": 0}
         self.last_norm: float | None = None
         self.lock = threading.RLock()
         _live.add(self)
@@ -176,11 +181,11 @@ class Engine:
         """One step of a plan that holds; everything is checked before anything changes.
 
         Returns:
-            False if the step was skipped for a non-finite gradient.
+            False if the step was skipped, for a non-finite gradient or one so large that state would overflow.
 
         Raises:
             TypeError, ValueError: see `Settings.at`; a scalar part failed.
-            FloatingPointError: a gradient is not finite and `nonfinite="raise"`.
+            FloatingPointError: it would be skipped, but `nonfinite="raise"`.
         """
         new_scalars = plan.scalars()
         coefficients: float | Sequence[float] = 1.0
@@ -188,25 +193,29 @@ class Engine:
             strict, clips = self.around.nonfinite != "propagate", self.around.clips
             sums = plan.survey(clips and not strict)  # clipping by value would hide an infinity
             if strict and not all(s.finite for s in sums):
-                return self._refuse()
+                return self._refuse("nonfinite", "a gradient has a non-finite element")
+            largest = sum(sums, Sum()).root() if strict else 0.0
             if self.around.norms:
                 sums = plan.survey(clips) if clips and strict else sums
                 coefficients = self._coefficients(sums, sum(sums, Sum()))
+            if strict and not largest * self.around.grad_scale < HARMLESS and plan.overflows(coefficients):
+                return self._refuse("overflow", "a gradient is so large that a state slot would overflow")
         met = plan.run(coefficients)
         for group, new in zip(self.groups, new_scalars, strict=True):
             group.t += 1
             group.scalar_state = new
-        if met:
-            self.counters["nonfinite"] += 1
+        if met is not NOTHING:
+            self.counters["nonfinite"] += met.nonfinite
+            self.counters["overflow"] += met.overflow
         return True
 
-    def _refuse(self) -> bool:
+    def _refuse(self, counter: str, what: str) -> bool:
         if self.around.nonfinite == "raise":
             raise FloatingPointError(
-                f"a gradient has a non-finite element at step {self.groups[0].t + 1}; nothing was changed. "
+                f"{what} at step {self.groups[0].t + 1}; nothing was changed. "
                 'nonfinite="skip" leaves such steps out, "propagate" lets them through.'
             )
-        self.counters["nonfinite"] += 1
+        self.counters[counter] += 1
         self.counters["skipped"] += 1
         return False
 

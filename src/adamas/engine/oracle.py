@@ -11,7 +11,7 @@ from .engine import ARITHMETIC, Engine, scalar_error
 from .plan import Row, flat
 from .reference import bind, primitives, run_pass, sum_of_squares
 from .step import enlargement, prepared, scalar_inputs
-from .survey import Sum
+from .survey import NOTHING, Met, Sum
 
 
 class ReferencePlan:
@@ -53,8 +53,14 @@ class ReferencePlan:
             out.append(sum_of_squares(g))
         return out
 
-    def run(self, coefficients: float | Sequence[float]) -> bool:
-        met = False
+    def overflows(self, coefficients: float | Sequence[float]) -> bool:
+        return self._pass(coefficients, stores=False).overflow
+
+    def run(self, coefficients: float | Sequence[float]) -> Met:
+        return self._pass(coefficients, stores=True)
+
+    def _pass(self, coefficients: float | Sequence[float], stores: bool) -> Met:
+        met = NOTHING
         for row in self.rows:
             row.gather()  # all before the first changes: a gradient may lie in another parameter
         for k, (row, index) in enumerate(zip(self.rows, self.groups, strict=True)):
@@ -62,7 +68,7 @@ class ReferencePlan:
             form = group.form
             state = self.engine.keeper.slots(row, group)
             p, g = flat(row.work_p), flat(row.work_g)
-            met = met or not bool(np.isfinite(g.astype(dtype)).all())
+            good = np.isfinite(g.astype(dtype))
             factor = coefficients if isinstance(coefficients, float) else coefficients[k]
             arrays = {n: flat(a) for n, a in state.items()}
             dropped = {s.name: None for s in form.resolved.rule.slots if not s.scalar and s.name not in arrays}
@@ -73,6 +79,10 @@ class ReferencePlan:
             if form.shape.cautious:
                 x["keep_scale"] = enlargement(p.size, int(np.sum(new["agreement"])))
                 new = run_pass(form.resolved, form.shape, x, dtype)
+            lost = [bool((good & ~np.isfinite(np.asarray(new[n]))).any()) for n in arrays]
+            met |= Met(not good.all(), any(lost))
+            if not stores:
+                continue
             with np.errstate(all="ignore"):
                 p[...] = np.asarray(new["p"]).astype(p.dtype)
             for name, values in [(n, np.array(new[n])) for n in arrays]:  # copies: a slot may take another's old values

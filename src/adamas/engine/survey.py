@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,27 @@ from .cpu.templates import BLOCK, COUNT_BITS, SUM_HEAD, WORD_BITS
 from .storage import Format
 
 UNIT = -2400
+
+
+class Met(NamedTuple):
+    """What a step met.
+
+    Attributes:
+        nonfinite: a gradient that was not finite.
+        overflow: state that was not finite, although the gradient was: a second moment that overflowed, for example.
+    """
+
+    nonfinite: bool
+    overflow: bool
+
+    def __or__(self, other: Met) -> Met:
+        return Met(self.nonfinite or other.nonfinite, self.overflow or other.overflow)
+
+
+MET = tuple(Met(bool(k & 1), bool(k & 2)) for k in range(4))
+NOTHING = MET[0]
+HARMLESS = 2.0**51
+"""State in float32 stays finite where no gradient is larger: its square is below half a step of the largest float32."""
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,12 @@ def check_state(member: Member) -> None:
         RuntimeError: no tensor of the parameter's shape; memory that was freed.
     """
     for key in member.slots:
+        if member.state.get(key) is not None:
+            check_shape(member.state[key], member, key)
+    for key in (*member.slots, "step", *member.scalar_keys):
         held = member.state.get(key)
-        if held is not None:
-            _check_memory(check_shape(held, member, key), f"state[{key!r}] of {member.label}")
+        if isinstance(held, torch.Tensor):
+            _check_memory(held, f"state[{key!r}] of {member.label}")
 
 
 def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:

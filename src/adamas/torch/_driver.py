@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +15,7 @@ from ..engine.arrays import warn_staged
 from ..engine.cpu.plan import CpuPlan
 from ..engine.engine import Around, Engine, Group, Plan
 from ..engine.plan import Row, Spans, lay_out, overlaps, repeats
-from ..engine.survey import Sum
+from ..engine.survey import Met, Sum
 from ._checks import check_state
 from ._keeper import Keeper, history, note
 from ._lanes import members_of, take_note
@@ -48,11 +50,14 @@ class Lanes:
         """See `Plan`."""
         return [one for plan in self.plans for one in plan.survey(clips)]
 
-    def run(self, coefficients: float | Sequence[float]) -> bool:
+    def overflows(self, coefficients: float | Sequence[float]) -> bool:
+        """See `Plan`."""
+        return any(plan.overflows(coefficients) for plan in self.plans)
+
+    def run(self, coefficients: float | Sequence[float]) -> Met:
         """See `Plan`."""
         assert isinstance(coefficients, float)
-        met = [plan.run(coefficients) for plan in self.plans]
-        return any(met)
+        return reduce(or_, [plan.run(coefficients) for plan in self.plans])
 
 
 class Driver:
@@ -96,12 +101,13 @@ class Driver:
             self.plan = self.look = None
             self.delegated = []
             state = optimizer.tracked_state()
-            before = set(map(id, state))
+            before, done = set(map(id, state)), False
             try:
-                return self._anew(optimizer, state, traced)
+                done = self._anew(optimizer, state, traced)
+                return done
             finally:
-                for parameter in [p for p, entry in state.items() if not entry and id(p) not in before]:
-                    del state[parameter]  # nothing is kept for it (or the step was refused), and torch shows nothing
+                for parameter in [p for p, entry in state.items() if not (entry and done) and id(p) not in before]:
+                    del state[parameter]  # nothing is kept for it, or the step was refused: torch shows nothing then
                 state.track()
                 self.state, self.seen = state, state.flag.changes
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -14,12 +13,12 @@ from ..engine.cpu.segment import scalar_function
 from ..engine.engine import ARITHMETIC, Engine, Form, scalar_error
 from ..engine.reference import Words, bind
 from ..engine.step import element_pass, enlargement, prepared, scalar_inputs, settled
-from ..engine.survey import Sum
+from ..engine.survey import NOTHING, Met, Sum
 from ..rules import VOCABULARY
 from ._keeper import begin
 from ._lists import TensorList
 from ._members import Member
-from ._tensors import PLAIN, is_native, is_traced
+from ._tensors import PLAIN, is_native, is_traced, no_autocast
 
 WIDE = (torch.float64, torch.complex128)
 
@@ -117,8 +116,14 @@ class OperationsPlan:
             out.append(Sum.of(float(g.square().sum())))
         return out
 
-    def run(self, coefficients: float | Sequence[float]) -> bool:
-        bad = False
+    def overflows(self, coefficients: float | Sequence[float]) -> bool:
+        return self._pass(coefficients, stores=False).overflow
+
+    def run(self, coefficients: float | Sequence[float]) -> Met:
+        return self._pass(coefficients, stores=True)
+
+    def _pass(self, coefficients: float | Sequence[float], stores: bool) -> Met:
+        met = NOTHING
         lists: dict[Any, list[Member]] = {}
         for k, member in enumerate(self.members):
             factor = coefficients if isinstance(coefficients, float) else coefficients[k]
@@ -127,11 +132,11 @@ class OperationsPlan:
                 if self._goes_in_list(member):
                     lists.setdefault((member.group, factor, *_kind(member)), []).append(member)
                 else:
-                    bad |= self._step(member, factor)
+                    met |= self._step(member, factor, stores)
         for (_, factor, *_), members in lists.items():
             with no_autocast(members[0].parameter), torch.no_grad():
-                bad |= self._step_list(members, factor)
-        return bad
+                met |= self._step_list(members, factor, stores)
+        return met
 
     def _goes_in_list(self, member: Member) -> bool:
         """Whether a parameter is stepped in one go with others of its kind (`torch._foreach_*`)."""
@@ -162,7 +167,7 @@ class OperationsPlan:
         dropped = {s.name: None for s in resolved.rule.slots if not s.scalar and s.name not in keys}
         return {**self.values[member.group], **dropped, "coefficient": factor, "keep_scale": 1.0}, keys
 
-    def _step_list(self, members: Sequence[Member], factor: float) -> bool:
+    def _step_list(self, members: Sequence[Member], factor: float, stores: bool) -> Met:
         form = self.engine.groups[members[0].group].form
         x, keys = self._inputs(members[0], factor)
         parameters = [m.parameter for m in members]
@@ -170,14 +175,16 @@ class OperationsPlan:
         x |= {"p": TensorList([_compute(p) for p in parameters]), "g": g}
         x |= {n: TensorList([_compute(m.state[key]) for m in members]) for n, key in keys.items()}
         new = run_pass(form, x, False)
-        torch._foreach_copy_(parameters, new["p"].tensors)
-        for name, key in keys.items():
-            torch._foreach_copy_([m.state[key] for m in members], new[name].tensors)
-        if not is_native(parameters[0]):  # to look would wait for a device
-            return False
-        return not all(bool(one.all()) for one in g.isfinite().tensors)
+        met = NOTHING
+        for k, p in enumerate(parameters):
+            met |= _look(p, g.tensors[k], [new[n].tensors[k] for n in keys])
+        if stores:
+            torch._foreach_copy_(parameters, new["p"].tensors)
+            for name, key in keys.items():
+                torch._foreach_copy_([m.state[key] for m in members], new[name].tensors)
+        return met
 
-    def _step(self, member: Member, factor: float) -> bool:
+    def _step(self, member: Member, factor: float, stores: bool) -> Met:
         group, p = self.engine.groups[member.group], member.parameter
         x, keys = self._inputs(member, factor)
         x |= _own_tensors(member) if member.reading.differentiable else {}
@@ -188,14 +195,22 @@ class OperationsPlan:
         if group.form.shape.cautious:
             x["keep_scale"] = enlargement(x["p"].numel(), int(new["agreement"].sum()))
             new = run_pass(group.form, x, member.reading.differentiable)
-        _put(p, new["p"])
-        for name, key in keys.items():
-            _put(member.state[key], new[name])
-        for name in kept:
-            member.state[member.reading.host.key(name)] = new[name].to(kept[name].dtype)
-        if not is_native(p) or is_traced():  # to look would wait for a device, or end a trace
-            return False
-        return not bool(torch.isfinite(x["g"]).all())
+        met = _look(p, x["g"], [new[n] for n in keys])
+        if stores:
+            _put(p, new["p"])
+            for name, key in keys.items():
+                _put(member.state[key], new[name])
+            for name in kept:
+                member.state[member.reading.host.key(name)] = new[name].to(kept[name].dtype)
+        return met
+
+
+def _look(p: torch.Tensor, g: torch.Tensor, state: Sequence[torch.Tensor]) -> Met:
+    """What a step of a parameter met; nothing where to look would wait for a device, or end a trace."""
+    if not is_native(p) or is_traced():
+        return NOTHING
+    good = torch.isfinite(g)
+    return Met(not bool(good.all()), any(bool((good & ~torch.isfinite(s)).any()) for s in state))
 
 
 def _place(member: Member, name: str) -> int:
@@ -218,14 +233,6 @@ def _kind(member: Member) -> tuple[Any, ...]:
 def _compute(x: torch.Tensor) -> torch.Tensor:
     """A tensor in the compute type; itself if it is of that type."""
     return x if x.dtype is torch.float64 else x.to(torch.float32)
-
-
-def no_autocast(p: torch.Tensor) -> AbstractContextManager[Any]:
-    """Keep autocast from changing the dtypes of a step."""
-    kind = p.device.type
-    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
-        return nullcontext()
-    return torch.autocast(kind, enabled=False)
 
 
 def _own_tensors(member: Member) -> dict[str, torch.Tensor]:

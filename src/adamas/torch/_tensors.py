@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,14 @@ def is_native(tensor: torch.Tensor) -> bool:
 def is_traced() -> bool:
     """Whether someone records or replaces torch's operations: then the step must be made of them."""
     return torch._C._len_torch_dispatch_stack() > 0 or torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def no_autocast(tensor: torch.Tensor) -> AbstractContextManager[Any]:
+    """Keep autocast from changing dtypes on a tensor's device."""
+    kind = tensor.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)
 
 
 def memory_fault(tensor: torch.Tensor) -> str:

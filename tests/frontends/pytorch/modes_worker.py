@@ -56,9 +56,7 @@ MODES: dict[str, Callable[[], Any]] = {
 def parameters() -> list[torch.nn.Parameter]:
     """Two tensors: one within a vector's length, one that is large enough for a placed state."""
     generator = torch.Generator("cpu").manual_seed(3)
-    made = [
-        torch.randn(n, generator=generator, device="cpu", dtype=torch.float32).requires_grad_() for n in (5, 9000)
-    ]
+    made = [torch.randn(n, generator=generator, device="cpu", dtype=torch.float32).requires_grad_() for n in (5, 9000)]
     return [torch.nn.Parameter(t.detach()) for t in made]
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from modes_worker import MODES
 
 import adamas.torch
-from modes_worker import MODES
 
 WORKER = Path(__file__).with_name("modes_worker.py")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from ...rules import Program, Resolved, Value, append, element, scalar
@@ -55,7 +56,7 @@ def step_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> Gen
     lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
     stores = [f"store_{n}(at_{n}, i, {_text(outputs[n])})" for n in ("p", *slots)]
     text = HEADER + _accessors(formats, slots)
-    text += _loop("step", program, slots, [*lines, "seen = tally(seen, nonfinite(g))", *stores], formats, "return seen")
+    text += _loop("step", program, slots, [*lines, _verdict(outputs, slots), *stores], formats, COUNTED)
     text += RUN.format(name="run", body="step", **LAYOUT)
     if shape.cautious:
         integer = _integer(formats[0])
@@ -64,6 +65,28 @@ def step_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> Gen
         text += _loop("agree", program, slots, kept, formats, finish)
         text += RUN.format(name="count", body="agree", **LAYOUT)
     return _generated(text, program, [outputs[s.name] for s in resolved.scalar_slots])
+
+
+def probe_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> str:
+    """Source text of the pass that stores nothing: whether a step would make state that is not finite."""
+    program, outputs = step_program(resolved, shape)
+    slots = [s.name for s in resolved.slots]
+    lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
+    text = HEADER + _accessors(formats, slots)
+    text += _loop("probe", program, slots, [*lines, _verdict(outputs, slots)], formats, COUNTED)
+    return text + RUN.format(name="run", body="probe", **LAYOUT)
+
+
+COUNTED = "return (seen & 1) + ((seen >> 1) << 32)"  # see `templates.BAD`
+
+
+def _verdict(outputs: Mapping[str, Value], slots: Sequence[str]) -> str:
+    """The line that notes gradients and new state that are not finite."""
+    flags = [f"nonfinite({_text(outputs[n])})" for n in slots]
+    if not flags:
+        return "seen = either(seen, nonfinite(g))"
+    state = reduce(lambda a, b: f"either({a}, {b})", flags)
+    return f"seen = either(seen, verdict(nonfinite(g), {state}))"
 
 
 def survey_module(clips: bool, scales: bool, format_name: str) -> Generated:

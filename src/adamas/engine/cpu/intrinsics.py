@@ -11,7 +11,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 WORD = ir.IntType(64)
@@ -221,17 +220,17 @@ def _float_mode(builder: Any, setting: Any) -> Any:
     if triple.startswith(("x86_64", "i686")):
         half, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [pointer])
-        here = cgutils.alloca_once(builder, half)
+        here = builder.alloca(half)
         at = builder.bitcast(here, pointer)
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.stmxcsr"), [at])
+        builder.call(builder.module.declare_intrinsic("llvm.x86.sse.stmxcsr", (), kind), [at])
         before = builder.zext(builder.load(here), WORD)
         builder.store(builder.trunc(setting or WORD(0x1F80), half), here)
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse.ldmxcsr"), [at])
+        builder.call(builder.module.declare_intrinsic("llvm.x86.sse.ldmxcsr", (), kind), [at])
         return before
     if triple.startswith(("aarch64", "arm64")):
         read, write = ir.FunctionType(WORD, []), ir.FunctionType(ir.VoidType(), [WORD])
-        before = builder.call(cgutils.get_or_insert_function(builder.module, read, "llvm.aarch64.get.fpcr"), [])
-        setter = cgutils.get_or_insert_function(builder.module, write, "llvm.aarch64.set.fpcr")
+        before = builder.call(builder.module.declare_intrinsic("llvm.aarch64.get.fpcr", (), read), [])
+        setter = builder.module.declare_intrinsic("llvm.aarch64.set.fpcr", (), write)
         builder.call(setter, [setting or WORD(0)])
         return before
     return WORD(0)
@@ -326,6 +325,28 @@ def nonfinite(typingctx: Any, x: Any) -> Any:
         return builder.zext(builder.icmp_signed("==", masked, mask), pattern)
 
     return integer(x), codegen
+
+
+@intrinsic
+def either(typingctx: Any, a: Any, b: Any) -> Any:
+    """Bits of two integers together, in their own width; Numba's `|` would widen, and the loop with it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.or_(args[0], args[1])
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def verdict(typingctx: Any, gradient: Any, state: Any) -> Any:
+    """1 for a gradient that is not finite, 2 for state that is not although the gradient is; from flags 0 and 1."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bad, worse = args
+        alone = builder.and_(worse, builder.xor(bad, ir.Constant(bad.type, 1)))
+        return builder.or_(bad, builder.add(alone, alone))
+
+    return gradient(gradient, state), codegen
 
 
 @intrinsic

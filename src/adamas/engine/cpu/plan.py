@@ -8,7 +8,7 @@ from typing import Any
 from ..engine import ARITHMETIC, Engine, Form, scalar_error
 from ..plan import Row
 from ..storage import FORMATS
-from ..survey import Sum
+from ..survey import NOTHING, Met, Sum
 from .batch import MIN_GROUPS, Batch
 from .segment import Segment, scalar_function
 
@@ -109,19 +109,29 @@ class CpuPlan:
             for row in self.rows:
                 row.gather()
 
-    def run(self, coefficients: float | Sequence[float]) -> bool:
-        if not self.engine.around.surveys:
-            self._gather()
+    def _attach(self) -> None:
         for segment in self.segments:
             if not segment.attached:
                 segment.attach()
-        bad = 0
+
+    def overflows(self, coefficients: float | Sequence[float]) -> bool:
+        self._attach()
+        for segment in self.segments:
+            segment.scale(coefficients)
+        return any(segment.overflows() for segment in self.segments)
+
+    def run(self, coefficients: float | Sequence[float]) -> Met:
+        if not self.engine.around.surveys:
+            self._gather()
+        self._attach()
+        met = NOTHING
         for segment in self.segments:
             segment.scale(coefficients)
             if segment.form.shape.cautious:
                 segment.agree()
-            bad += segment.list.run(segment.kernels["run"], self.engine.workers)
+            found = segment.list.run(segment.kernels["run"], self.engine.workers)
+            met = found if met is NOTHING else met | found
         if self.staged:
             for row in self.rows:
                 row.scatter()
-        return bad > 0
+        return met

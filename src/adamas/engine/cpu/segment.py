@@ -18,12 +18,12 @@ from ..step import ROW_SCALARS, Shape, enlargement
 from ..storage import Format
 from ..survey import Sum
 from .cache import load_module
-from .codegen import Generated, step_module, survey_module
+from .codegen import Generated, probe_module, step_module, survey_module
 from .pool import Kernel
 from .worklist import WorkList
 
 COEFFICIENT, KEEP_SCALE = (k - len(ROW_SCALARS) for k in range(len(ROW_SCALARS)))  # from the end of a row
-SURVEY_ROW = 4  # group, unused, address of g, whether sums are wanted
+SURVEY_ROW = 3  # group, unused, address of g
 
 
 @cache
@@ -32,6 +32,12 @@ def kernels(resolved: Resolved, shape: Shape, formats: tuple[str, ...]) -> tuple
     generated = step_module(resolved, shape, formats)
     module = load_module(resolved.rule.name, generated.source)
     return {n: Kernel(module, n) for n in (("run", "count") if shape.cautious else ("run",))}, generated
+
+
+@cache
+def probe_kernel(resolved: Resolved, shape: Shape, formats: tuple[str, ...]) -> Kernel:
+    """The compiled pass that stores nothing; see `codegen.probe_module`."""
+    return Kernel(load_module(f"{resolved.rule.name}_probe", probe_module(resolved, shape, formats)))
 
 
 @cache
@@ -67,8 +73,9 @@ class Segment:
         self.engine, self.form, self.places = engine, form, places
         self.rows, self.groups = [rows[k] for k in places], [groups[k] for k in places]
         self.format, self.g_format = formats[:2]
-        shape = engine.around.narrowed(form)
-        self.kernels, self.generated = kernels(form.resolved, shape, tuple(f.name for f in formats))
+        self.shape = engine.around.narrowed(form)
+        self.names = tuple(f.name for f in formats)
+        self.kernels, self.generated = kernels(form.resolved, self.shape, self.names)
         self.slots = [s.name for s in form.resolved.slots]
         words = 3 + len(self.slots) + len(ROW_SCALARS)
         traffic = formats[0].itemsize + sum(f.itemsize for f in formats) + sum(f.itemsize for f in formats[2:])
@@ -119,7 +126,6 @@ class Segment:
                 survey.sum_words(self.g_format),
             )  # fmt: skip
             work.rows[: len(self.rows), 0] = self.local
-            work.rows[:, 3] = self.engine.around.norms
             self.survey_lists[clips] = work
         work = self.survey_lists[clips]
         work.rows[: len(self.rows), 2] = self.list.rows[: len(self.rows), 2]
@@ -131,6 +137,11 @@ class Segment:
             return [survey.collect(work.results, self.g_format)]
         bounds = np.searchsorted(work.items[:, 0], np.arange(len(self.rows) + 1)).tolist()
         return [survey.collect(work.results[a:b], self.g_format) for a, b in itertools.pairwise(bounds)]
+
+    def overflows(self) -> bool:
+        """Whether a step would make state that is not finite from gradients that are; nothing is changed."""
+        kernel = probe_kernel(self.form.resolved, self.shape, self.names)
+        return bool(self.slots) and self.list.run(kernel, self.engine.workers).overflow
 
     def agree(self) -> None:
         """First pass of the cautious mask: how many components agree, per row."""

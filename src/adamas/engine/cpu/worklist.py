@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..survey import MET, NOTHING, Met
 from .pool import Kernel, Workers
 from .templates import (
     BAD,
@@ -79,19 +80,16 @@ class WorkList:
         self.results: NDArray[np.int64] = np.zeros((max(1, len(items)), self.result_words), np.int64)
         self.blocks: dict[Kernel, ControlBlock] = {}
 
-    def run(self, kernel: Kernel, workers: Workers) -> int:
-        """Run a kernel over the list.
-
-        Returns:
-            Number of non-finite gradient elements that it met.
-        """
+    def run(self, kernel: Kernel, workers: Workers) -> Met:
+        """Run a kernel over the list; returns what it met."""
         if self.threads != workers.threads:
             self.cut(workers.threads, workers.smallest)
         block = self.blocks.get(kernel)
         if block is None:
             block = self.blocks[kernel] = ControlBlock(self)
         workers.run(kernel, block.address, block.keep, self.ranges)
-        return block.words[BAD]
+        found = block.words[BAD]
+        return MET[bool(found & 0xFFFFFFFF) + 2 * (found > 0xFFFFFFFF)] if found else NOTHING
 
 
 class ControlBlock:
