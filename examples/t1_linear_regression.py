@@ -36,7 +36,7 @@ def main() -> None:
     y = 4.0 + 3.0 * x + random.normal(0.0, 1.0, 100)
     closed = np.linalg.lstsq(np.column_stack([np.ones(100), x]), y, rcond=None)[0]
 
-    # Full batch: stop at the first step that changes the loss by less than 1e-8.
+    # Full batch: stop where a check shows that the loss cannot fall by more than 1e-8 any more.
     full = adamas.minimize(squared_error, [0.0, 0.0], (x, y), True, lr=0.1, steps=5000, ftol=1e-8, window=1)
 
     # Mini-batches: the optimizer counts the steps of all epochs; each batch, also the short last one, is

@@ -90,6 +90,11 @@ def defaults(rule: Rule) -> dict[str, Any]:
     return out | {"decay": rule.decay} | AROUND
 
 
+def accepted(rule: Rule) -> list[str]:
+    """Every name that the constructor takes."""
+    return [*defaults(rule), *betas_of(rule)]
+
+
 def signature(rule: Rule) -> inspect.Signature:
     """The constructor's signature: hyper-parameters by position or name, the rest by name."""
     names = list(defaults(rule))
@@ -122,7 +127,7 @@ class Arguments:
         if len(args) > len(positional):
             raise TypeError(f"{title} takes at most {len(positional)} positional arguments: {', '.join(positional)}.")
         separate = betas_of(rule)
-        reject_unknown(kwargs, [*names, *separate], title)
+        reject_unknown(kwargs, accepted(rule), title)
         double = [n for n in positional[: len(args)] if n in kwargs]
         if double:
             raise TypeError(f"{title}: {double[0]!r} was given twice, by position and by name.")

@@ -34,13 +34,7 @@ class Objective:
 
     def __call__(self, x: Array) -> tuple[float, Array]:
         """Loss and gradient; the gradient is NaN, and not asked for, where the loss is not finite."""
-        value = self._call(x)
-        if self.jac is True:
-            try:
-                value, grad = value
-            except (TypeError, ValueError):
-                raise TypeError(f"jac=True: fun must return a pair (loss, gradient), not {kind(value)}") from None
-        loss = _loss(value)
+        loss, grad = self._split(x)
         if not np.isfinite(loss):
             self.njev += self.jac is True
             return loss, np.full_like(x, np.nan)
@@ -58,6 +52,37 @@ class Objective:
         if given.size != x.size or given.dtype.kind not in "fiub":
             raise ValueError(f"the gradient must be real, of shape {x.shape} like x0, not {kind(grad)}")
         return loss, np.array(given, dtype=np.float64, order="C").reshape(x.shape)
+
+    def or_nan(self, x: Array) -> tuple[float, Array]:
+        """Loss and gradient at a point off the path; NaN where `fun` or `jac` cannot be computed, without a warning.
+
+        Such a point is our choice, not the search's: a `fun` that raises ArithmeticError or ValueError there, as
+        `math.log(-1)` does, or overflows, is not at fault.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                return self(x)
+        except (ArithmeticError, ValueError):
+            return np.nan, np.full_like(x, np.nan)
+
+    def loss_or_nan(self, x: Array) -> float:
+        """As `or_nan`, the loss only."""
+        self.njev += self.jac is True
+        try:
+            with np.errstate(all="ignore"):
+                return self._split(x)[0]
+        except (ArithmeticError, ValueError):
+            return np.nan
+
+    def _split(self, x: Array) -> tuple[float, Any]:
+        """Loss, and what else `fun` returned."""
+        value, grad = self._call(x), None
+        if self.jac is True:
+            try:
+                value, grad = value
+            except (TypeError, ValueError):
+                raise TypeError(f"jac=True: fun must return a pair (loss, gradient), not {kind(value)}") from None
+        return _loss(value), grad
 
     def _call(self, x: Array) -> Any:
         self.nfev += 1

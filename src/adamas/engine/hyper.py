@@ -107,13 +107,45 @@ class Settings:
         return in_range(self.declared[name], number, where)
 
 
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "lr": ("learning_rate", "learningrate", "eta", "alpha", "step_size", "stepsize"),
+    "eps": ("epsilon",),
+    "beta1": ("beta_1", "b1"),
+    "beta2": ("beta_2", "b2"),
+    "beta3": ("beta_3", "b3"),
+    "weight_decay": ("wd", "l2", "weight_decay_rate"),
+    "clip_norm": ("global_clipnorm", "clipnorm", "max_grad_norm", "max_norm"),
+    "clip_value": ("clipvalue",),
+    "steps": ("maxiter", "max_iter", "maxfev", "maxfun", "niter", "n_iter", "num_steps", "iterations", "epochs"),
+    "optimizer": ("method",),
+    "ftol": ("fatol", "tolerance_change"),
+    "xtol": ("xatol",),
+    "gtol": ("tolerance_grad",),
+    "jac": ("grad", "gradient", "fprime"),
+}
+"""Our names of arguments, each with what SciPy, Keras, torch and optax call it."""
+ADVICE = {
+    "amsgrad": "AMSGrad is a member of its own: adamas.AMSGrad, or optimizer='amsgrad'.",
+    "nesterov": "Nesterov is a member of its own: adamas.Nesterov, or optimizer='nesterov'.",
+    "hess": "The members use gradients only.",
+    "hessp": "The members use gradients only.",
+    "constraints": "There are bounds only.",
+    "disp": "To print, give a callback.",
+    "verbose": "To print, give a callback.",
+}
+"""Arguments of other libraries that have no counterpart, and what to do instead."""
+
+
 def reject_unknown(names: Iterable[str], allowed: Iterable[str], what: str) -> None:
-    """Raise a TypeError that names the nearest allowed name."""
+    """Raise a TypeError that gives the right name of the argument, or the nearest one allowed."""
     import difflib
 
     allowed = list(allowed)
+    ours = {other: name for name, others in OTHER_NAMES.items() for other in others if name in allowed}
     for name in names:
         if name not in allowed:
             near = difflib.get_close_matches(name, allowed, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
+            if name in ours or name in ADVICE:
+                hint = f" Its name here is {ours[name]!r}." if name in ours else f" {ADVICE[name]}"
             raise TypeError(f"{what} has no argument {name!r}; allowed: {', '.join(allowed)}.{hint}")

@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 import adamas
+from adamas._result import OUT_OF_STEPS
 
 from .errors import InputError, LabError
 from .options import (
@@ -64,7 +65,7 @@ def minimize(
     quadratic   (x^2 + 100 y^2)/2             start -4,1
 
     Writes path.png, path.svg and path.csv into DIR (default: runs/minimize-<surface>-<time>).
-    Exit code: 0 done, 1 the run diverged, 2 wrong usage.
+    Exit code: 0 done, 1 the run ended early (a number was not finite), 2 wrong usage.
     """  # noqa: D301 (click's mark for text that stays as it is)
     place = get_surface(surface)
     budget = place.steps if steps is None else steps
@@ -77,7 +78,7 @@ def minimize(
     stepper = entrant.make() if lr is None else entrant.make(lr=lr)
     rate = float(stepper.hyper["lr"])
     with np.errstate(all="ignore"):  # a diverging run is reported below, once
-        found = adamas.minimize(place.value, begin, jac=place.gradient, optimizer=stepper, steps=budget)
+        found = adamas.minimize(place.value, begin, jac=place.gradient, optimizer=stepper, steps=budget, record=True)
     folder = out if out is not None else Path("runs") / f"minimize-{place.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     words = [
         "adamas",
@@ -98,8 +99,13 @@ def minimize(
     else:
         _print(result)
     note(f"path: {folder / 'figures' / 'path.png'}")
-    if not math.isfinite(result["last_f"]):
-        raise LabError(f"{entrant.label} with lr {rate:g} diverged after {found.nit} steps; give a smaller --lr")
+    if found.status != OUT_OF_STEPS:
+        lower = found.nit and not math.isfinite(result["last_f"])
+        raise LabError(
+            f"{entrant.label} with lr {rate:g} diverged after {found.nit} steps; give a smaller --lr"
+            if lower
+            else f"{entrant.label} with lr {rate:g}, from {begin[0]:g},{begin[1]:g}: {found.message}"
+        )
 
 
 def describe(place: Surface, label: str, rate: float, start: tuple[float, float], found: Any) -> dict[str, Any]:
@@ -140,7 +146,7 @@ def _write(folder: Path, place: Surface, result: dict[str, Any], found: Any, com
 
     settings = {k: result[k] for k in ("surface", "optimizer", "lr", "start", "steps")}
     with RunFolder(folder, command=command, kind="minimize", settings=settings, overwrite=overwrite) as run:
-        run.event("end", status="ok" if math.isfinite(result["last_f"]) else "nonfinite", **result)
+        run.event("end", status="ok" if found.status == OUT_OF_STEPS else "nonfinite", **result)
         write_json(folder / "summary.json", result)
         rows = [(i, *point, loss) for i, (point, loss) in enumerate(zip(found.trajectory, found.losses, strict=True))]
         write_csv(folder / "path.csv", ("step", "x", "y", "f"), rows)

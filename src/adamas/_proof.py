@@ -1,0 +1,182 @@
+"""Lines through a point on which `minimize` tries its claims: how far the loss falls on them, and where it turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._objective import Objective
+
+Array = NDArray[Any]
+
+RUNGS: Final = 128  # of a ladder; each is twice as far as the one before
+ROUNDS: Final = 16  # of conjugate gradients
+_EPS: Final = float(np.finfo(np.float64).eps)
+_LARGEST: Final = float(np.finfo(np.float64).max)
+
+
+class Point(NamedTuple):
+    """A point of the path: where it is, its loss and gradient, and the step that led to it."""
+
+    x: Array
+    loss: float
+    grad: Array
+    nit: int
+
+
+class Line(NamedTuple):
+    """A direction in which the loss falls, its largest entry of size 1, and the rate of that fall, > 0."""
+
+    direction: Array
+    slope: float
+
+
+def projected(objective: Objective, x: Array, grad: Array) -> Array:
+    """The part of the gradient that a step could follow: x minus the projection of x - grad onto the bounds."""
+    return np.clip(grad, x - objective.high, x - objective.low)
+
+
+def lines(objective: Objective, at: Point, origin: Array) -> Iterator[Line]:
+    """The lines through a point on which claims are tried; each is made when it is asked for.
+
+    They are the negative gradient, the way from `origin`, and Newton's direction. Entries that the bounds hold are 0.
+    A line on which the slope is 0 is left out; where only one coordinate is free, the first line is the only one.
+    """
+    low, high = objective.low, objective.high
+    free = (low < high) & ~((at.x <= low) & (at.grad > 0.0)) & ~((at.x >= high) & (at.grad < 0.0))
+    steepest = _descent(objective, at, np.where(free, -at.grad, 0.0))
+    if steepest is None:
+        return
+    yield steepest
+    if np.count_nonzero(free) == 1:
+        return
+    travel = _descent(objective, at, at.x - origin)
+    if travel is not None:
+        yield travel
+    newton = _descent(objective, at, _newton(objective, at, free))
+    if newton is not None:
+        yield newton
+
+
+@np.errstate(all="ignore")
+def falls(objective: Objective, at: Point, line: Line, drop: float) -> bool:
+    """Whether a rung of a ladder on the line, in either sense, lies below the point by more than half of `drop`.
+
+    The first rung is where the slope promises a fall of `drop`, and each further one is twice as far, until the loss
+    has risen by more than `drop` or is not a number, the bounds allow no further move, or `RUNGS` rungs are done.
+
+    For a convex loss this covers the whole line (between bounds: as far as they do not bend it). Before the first rung
+    the fall is at most `drop`, because the loss lies above its tangent. Where it is more than `drop` farther out, there
+    is a rung between that place and half the way to it. The fall is concave along the line and 0 at the point, so
+    it is more than half of `drop` at that rung, and the ladder has not stopped before, because there was no rise.
+    """
+    first = drop / line.slope or _EPS * max(1.0, float(np.abs(at.x).max()))
+    for sense in (line.direction, -line.direction):
+        previous, length = at.x, first
+        for _ in range(RUNGS):
+            if length > _LARGEST / 4.0:
+                break
+            x = np.clip(at.x + length * sense, objective.low, objective.high)
+            length *= 2.0
+            if np.array_equal(x, previous):
+                if previous is at.x:  # too short to move x at all
+                    continue
+                break  # the bounds hold it
+            previous = x
+            loss = objective.loss_or_nan(x)
+            if loss < at.loss - 0.5 * drop:
+                return True
+            if not loss <= at.loss + drop:
+                break
+    return False
+
+
+@np.errstate(all="ignore")
+def turns(objective: Objective, at: Point, line: Line, length: float) -> bool:
+    """Whether the loss stops falling along the line within `length`: whether its slope there is no longer downward.
+
+    A coordinate that a bound has stopped no longer counts. An infinite loss has stopped falling.
+    """
+    beyond = at.x + length * line.direction
+    x = np.clip(beyond, objective.low, objective.high)
+    if np.array_equal(x, at.x):  # nothing was moved, so nothing was seen
+        return False
+    loss, grad = objective.or_nan(x)
+    return loss == np.inf or _inner(grad, np.where(beyond == x, line.direction, 0.0)) >= 0.0
+
+
+def _inner(a: Array, b: Array) -> float:
+    """The inner product with a `b` of entries up to 1, finite for a finite `a`."""
+    size = float(np.abs(a).max())
+    if size == 0.0 or not np.isfinite(size):
+        return np.nan if size else 0.0
+    return float(np.clip(size * float((a / size).ravel() @ b.ravel()), -_LARGEST, _LARGEST))
+
+
+@np.errstate(all="ignore")
+def _descent(objective: Objective, at: Point, direction: Array | None) -> Line | None:
+    """The line of a direction, turned so that the loss falls; None if it does not."""
+    if direction is None or not np.isfinite(direction).all() or not direction.any():
+        return None
+    unit = direction / np.abs(direction).max()
+    if _inner(at.grad, unit) > 0.0:
+        unit = -unit
+    outward = ((at.x <= objective.low) & (unit < 0.0)) | ((at.x >= objective.high) & (unit > 0.0))
+    unit = np.where(outward, 0.0, unit)
+    if not unit.any():
+        return None
+    unit = unit / np.abs(unit).max()
+    slope = -_inner(at.grad, unit)
+    return Line(unit, slope) if slope > 0.0 else None
+
+
+@np.errstate(all="ignore")
+def _newton(objective: Objective, at: Point, free: Array) -> Array | None:
+    """Newton's direction in the free coordinates by conjugate gradients, or a way of negative curvature.
+
+    Products with the Hessian are differences of gradients. If these cannot be had, it is what the rounds before gave;
+    None if there were none. A bad direction makes the proof weaker and no claim false.
+    """
+    residual = np.where(free, -at.grad, 0.0)
+    size = np.abs(residual).max()
+    residual = way = residual / size
+    result: Array | None = None
+    square = start = float(np.vdot(residual, residual))
+    reach = _EPS**0.25 * max(1.0, float(np.abs(at.x).max()))
+    for _ in range(min(ROUNDS, int(np.count_nonzero(free)))):
+        bent = _difference(objective, at, way, reach)
+        if bent is None:
+            break
+        bent = np.where(free, bent / size, 0.0)
+        curvature = float(np.vdot(way, bent))
+        if not np.isfinite(curvature):
+            break
+        if curvature <= 0.0:
+            return None if result is None else way  # the first way is the negative gradient, a line already
+        result = (0.0 if result is None else result) + square / curvature * way
+        residual = residual - square / curvature * bent
+        square, last = float(np.vdot(residual, residual)), square
+        if not square > 1e-12 * start:
+            break
+        way = residual + square / last * way
+    return result
+
+
+def _difference(objective: Objective, at: Point, way: Array, reach: float) -> Array | None:
+    """The change of the gradient per unit of `way`, over a move of size `reach`, or less, inside the bounds."""
+    length = reach / float(np.abs(way).max())
+    ahead, behind = _room(objective, at.x, way), _room(objective, at.x, -way)
+    length = min(length, ahead) if ahead >= min(length, behind) else -min(length, behind)
+    if not length:
+        return None
+    grad = objective.or_nan(np.clip(at.x + length * way, objective.low, objective.high))[1]
+    return (grad - at.grad) / length if np.isfinite(grad).all() else None
+
+
+def _room(objective: Objective, x: Array, way: Array) -> float:
+    """How many times `way` can be added before a bound is reached."""
+    gaps = np.where(way > 0.0, objective.high - x, x - objective.low) / np.abs(way)
+    return float(np.min(gaps, initial=np.inf, where=way != 0.0))
