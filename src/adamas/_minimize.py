@@ -44,11 +44,12 @@ def minimize(
     choose `lr` as a fraction of the distance to go, let a schedule shrink it for a sharp end, and set
     `steps` to suit.
 
-    What a tolerance proves. `success` is True only if every tolerance that was given was shown to hold at the
-    returned `x`. Short steps alone never suffice: a small `lr` takes short steps anywhere. When the path has
-    settled, which for `ftol` and `xtol` the last `window` steps tell, `fun` and its gradient are evaluated again at
-    the point with the lowest loss, and then on lines through it: the negative gradient, the way from a point a
-    quarter to half of the steps back, and Newton's direction (at most 16 rounds of conjugate gradients). Shown is:
+    What a tolerance proves: `success` is True only if every tolerance that was given was shown to hold at the
+    returned `x`. Short steps alone never suffice, because a small `lr` takes short steps anywhere. When the path has
+    settled, which for `ftol` and `xtol` the last `window` steps tell, the point with the lowest loss is checked: `fun`
+    and its gradient are evaluated there twice more, and then on lines through it. These are the negative gradient, the
+    way from a point a quarter to half of the steps back, and Newton's direction (at most 16 rounds of conjugate
+    gradients). Shown is:
 
     * `gtol`: no entry of the projected gradient, x minus the projection of x - gradient onto the bounds, exceeds
       `gtol` in size. This is the criterion of SciPy's L-BFGS-B.
@@ -61,11 +62,11 @@ def minimize(
 
     Nothing is proven off these lines, not even that `x` is a local minimum: a saddle, a plateau and a maximum have a
     zero gradient too. Where the projected gradient is exactly zero there are no lines, and `ftol` and `xtol` hold by
-    that alone. `ftol` is absolute for losses below 1 and `gtol` and `xtol` are absolute, so scale `fun`
-    and `x` such that differences that matter are of size 1. Nothing can be shown of a noisy `fun`: if the two
-    evaluations differ by more than a thousandth of a tolerance, `success` stays False and the message says so.
-    Where a check fails the search continues, and the next check waits for steps that cost four times as much.
-    A point of a check at which `fun` raises ArithmeticError or ValueError counts as NaN there.
+    that alone. `ftol` is absolute for losses below 1, and `gtol` and `xtol` are absolute, so scale `fun` and `x` such
+    that differences that matter are of size 1. Nothing can be shown of a noisy `fun`: if the evaluations at the point
+    differ by more than a thousandth of a tolerance or of the gradient, `success` stays False and the message says so.
+    Where a check fails the search continues, and the next check waits for steps that cost four times as much. Where
+    `fun` raises ArithmeticError or ValueError at a point that only a check looks at, its loss counts as NaN.
 
     Args:
         fun: the loss, `fun(x, *args) -> float`, or `-> (float, gradient)` with `jac=True`. `x` is a copy

@@ -71,12 +71,13 @@ def searcher(optimizer: Any, options: Mapping[str, Any] | None, hyper: dict[str,
         )
     given |= hyper
     make = get(optimizer) if isinstance(optimizer, str) else optimizer
-    if isinstance(make, type):
-        if issubclass(make, Optimizer):
-            reject_unknown(given, [*own, *accepted(make.rule)], f"minimize with {make.__name__}")
+    of_class = isinstance(make, type)
+    member: Any = make if of_class else type(make)
+    if issubclass(member, Optimizer):
+        reject_unknown(given, [*own, *accepted(member.rule)], f"minimize with {member.__name__}")
+    if of_class:
         make = make(**given)
     elif given:
-        reject_unknown(given, [*own, *getattr(make, "hyper", given)], "minimize")
         raise TypeError(f"{', '.join(given)}: set these when making the optimizer instance, or pass its class or name")
     if not callable(getattr(make, "step", None)):
         raise TypeError(f"optimizer={optimizer!r} must be a name, an optimizer class or an instance of one")

@@ -117,8 +117,8 @@ def kink(rng):
 
 
 def settings(rng, scale):
-    steps = int(rng.choice([200, 600, 1500]))
-    lr: Any = 10.0 ** rng.uniform(-5, 0)
+    steps = int(rng.choice([100, 300, 900]))
+    lr: Any = 10.0 ** rng.uniform(-4, 0)
     optimizer = str(rng.choice(["adam", "adam", "adamw", "nadam", "amsgrad", "rmsprop", "lion", "momentum", "sgd"]))
     if optimizer in ("momentum", "sgd"):
         lr = 10.0 ** rng.uniform(-2, -0.5) / scale
@@ -152,7 +152,9 @@ def faults(one: Case, result: Any) -> list[str]:
     if not ((low <= x) & (x <= high)).all():
         found.append("outside the bounds")
     if "gtol" in claims:
-        inside = [min(g, a - lo) if g > 0.0 else max(g, a - hi) for a, g, lo, hi in zip(x, grad, low, high, strict=True)]
+        inside = [
+            min(g, a - lo) if g > 0.0 else max(g, a - hi) for a, g, lo, hi in zip(x, grad, low, high, strict=True)
+        ]
         if max(map(abs, inside)) > claims["gtol"]:
             found.append("gtol")
     largest = max(map(abs, way))

@@ -79,6 +79,31 @@ def test_wrong_usage(words: list[str], text: str, tmp_path: Path) -> None:
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize(
+    ("start", "steps", "text"),
+    [
+        ("1e90,1", 0, "from 1e+90,1: The loss at the start x0 is not finite (inf)"),
+        ("1e60,1", 1, "from 1e+60,1: A state slot of Adam overflowed at step 1"),
+    ],
+)
+def test_a_start_that_no_rate_helps_is_not_blamed_on_the_rate(
+    start: str, steps: int, text: str, tmp_path: Path
+) -> None:
+    result = invoke("minimize", "rosenbrock", f"--start={start}", "--out", tmp_path / "o")
+    assert result.exit_code == 1
+    assert text in result.stderr
+    assert "--lr" not in result.stderr
+    assert f"after {steps} steps" in result.stdout
+
+
+def test_the_path_is_kept_however_long_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adamas._path.RECORD_BYTES", 16)
+    result = invoke("minimize", "t0-bowl", "--lr", "0.3", "--steps", "30", "--out", tmp_path / "o", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["message"] == "All 30 steps were done; no tolerance was set."
+    assert len((tmp_path / "o/path.csv").read_text().splitlines()) == 32
+
+
 def test_divergence_is_exit_code_1_with_its_picture(tmp_path: Path) -> None:
     result = invoke("minimize", "rosenbrock", "--optimizer", "sgd", "--lr", "0.1", "--out", tmp_path / "o")
     assert result.exit_code == 1
