@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import adamas
 from adamas import minimize, schedules
 from adamas._objective import Objective
-from adamas._proof import Point, falls, lines
+from adamas._proof import Point, falls, lines, turns
 from adamas._tolerances import Tolerances
 
 
@@ -149,6 +149,24 @@ def test_the_end_of_the_steps_is_never_a_success():
     for tolerance in ({}, {"tol": 1e-30}):
         result = minimize(bowl, [3.0, 1.0], jac=bowl_grad, lr=0.1, steps=30, **tolerance)
         assert (result.success, result.status) == (False, 1)
+
+
+def test_a_ladder_that_begins_below_the_spacing_of_floats_climbs_to_it():
+    """At 1e9 floats are 1e-7 apart; the first rung is at 1e-9, the minimum at a distance of 1."""
+    line_of = Objective(
+        lambda x: abs(x[0] - 1e9 - 1.0), (), lambda x: [-1.0], np.full(1, -np.inf), np.full(1, 9e9), None
+    )
+    at = Point(np.array([1e9]), 1.0, np.array([-1.0]), 0)
+    (line,) = lines(line_of, at, at.x)
+    assert falls(line_of, at, line, 1e-9)
+
+
+def test_a_coordinate_that_has_reached_its_bound_has_stopped_falling():
+    line_of = Objective(lambda x: x[0], (), lambda x: [1.0], np.zeros(1), np.full(1, 9.0), None)
+    at = Point(np.array([1e-4]), 1e-4, np.array([1.0]), 0)
+    (line,) = lines(line_of, at, at.x)
+    assert turns(line_of, at, line, 1e-3)
+    assert not turns(line_of, at, line, 1e-5)
 
 
 def test_messages_name_the_tolerance_that_fails():
@@ -296,6 +314,14 @@ def test_every_call_is_counted(jac):
     assert result.njev > result.nit + 1
     if callable(jac):
         assert result.njev == len(slope.points)
+
+
+def test_every_gradient_is_counted_that_fun_returns():
+    fun = Counted(lambda x: (bowl(x), bowl_grad(x)))
+    result = minimize(fun, [3.0, 1.0], jac=True, lr=0.1, steps=900, ftol=1e-4)
+
+    assert result.success
+    assert result.nfev == result.njev == len(fun.points) > result.nit + 1
 
 
 @pytest.mark.parametrize("name", ["ftol", "xtol"])
@@ -535,4 +561,38 @@ def test_the_ladder_tells_how_far_a_convex_loss_falls(power, scale, distance, wa
     (line,) = lines(objective, Point(x, loss, grad, 0), x)
     found = falls(objective, Point(x, loss, grad, 0), line, drop)
     assert found or fall <= drop * (1.0 + 1e-3)  # 1e-3: rounding of losses, 1e-16 of loss / drop up to 1e12
+    assert not found or fall > 0.5 * drop * (1.0 - 1e-3)
+
+
+SLOPES = st.tuples(st.sampled_from([-1.0, 1.0]), st.floats(-3, 3)).map(lambda pair: pair[0] * 10.0 ** pair[1])
+
+
+@given(
+    pieces=st.lists(st.tuples(SLOPES, st.floats(-10, 10)), min_size=2, max_size=6),
+    x=st.floats(-50, 50),
+    wanted=st.floats(-3, 1),
+)
+@example(pieces=[(100.0, 0.0), (0.1, 0.0), (-1000.0, -1e4)], x=1e-3, wanted=-0.045)
+def test_the_ladder_misses_no_fall_of_a_convex_loss_with_corners(pieces, x, wanted):
+    """The loss is the largest of some straight lines: steep at first, then shallow for long, then rising."""
+    slopes, heights = np.array([a for a, _ in pieces] + [-1e3, 1e3]), np.array([b for _, b in pieces] + [-1e5, -1e5])
+
+    def loss(y):
+        return float(np.max(slopes * y[0] + heights))
+
+    objective = Objective(
+        loss, (), lambda y: [slopes[np.argmax(slopes * y[0] + heights)]], np.full(1, -np.inf), np.full(1, np.inf), None
+    )
+    corners = [
+        (heights[j] - heights[i]) / (slopes[i] - slopes[j])
+        for i in range(len(slopes)) for j in range(i) if slopes[i] != slopes[j]
+    ]  # fmt: skip
+    at = Point(np.array([x]), loss([x]), objective(np.array([x]))[1], 0)
+    fall = at.loss - min(loss([corner]) for corner in corners)
+    drop = fall * 10.0**wanted
+    if not drop > 1e-6 * (1.0 + abs(at.loss)):  # nearer to rounding nothing can be told: losses are of sums up to 1e5
+        return
+    (line,) = lines(objective, at, at.x)
+    found = falls(objective, at, line, drop)
+    assert found or fall <= drop * (1.0 + 1e-3)
     assert not found or fall > 0.5 * drop * (1.0 - 1e-3)
