@@ -60,13 +60,14 @@ def minimize(
     * `xtol`: along each line the slope of the loss is no longer downward when the coordinate that moves most has moved
       by `xtol`. So the loss is stationary on each line within `xtol` of `x`.
 
-    Nothing is proven off these lines, not even that `x` is a local minimum: a saddle, a plateau and a maximum have a
-    zero gradient too. Where the projected gradient is exactly zero there are no lines, and `ftol` and `xtol` hold by
-    that alone. `ftol` is absolute for losses below 1, and `gtol` and `xtol` are absolute, so scale `fun` and `x` such
-    that differences that matter are of size 1. Nothing can be shown of a noisy `fun`: if the evaluations at the point
-    differ by more than a thousandth of a tolerance or of the gradient, `success` stays False and the message says so.
-    Where a check fails the search continues, and the next check waits for steps that cost four times as much. Where
-    `fun` raises ArithmeticError or ValueError at a point that only a check looks at, its loss counts as NaN.
+    Nothing is proven off these lines, not even that `x` is a local minimum: a saddle has a zero gradient too. Where
+    the projected gradient is exactly zero, the lines are the way of travel and a fixed direction. Where the bounds hold
+    every coordinate there are none, and `ftol` and `xtol` hold by that. `ftol` is absolute for losses below 1, and
+    `gtol` and `xtol` are absolute, so scale `fun` and `x` such that differences that matter are of size 1. Nothing can
+    be shown of a noisy `fun`: if the evaluations at the point differ by more than a thousandth of a tolerance or of the
+    gradient, `success` stays False and the message says so. Where a check fails the search continues, and the next
+    check waits for steps that cost four times as much. Where `fun` raises ArithmeticError or ValueError at a point that
+    only a check looks at, its loss counts as NaN.
 
     Args:
         fun: the loss, `fun(x, *args) -> float`, or `-> (float, gradient)` with `jac=True`. `x` is a copy
@@ -150,7 +151,7 @@ def minimize(
             status, message = NOT_FINITE, _not_finite(last)
             break
         try:
-            if nit:
+            if nit and callback is not None:
                 news = {"fun": last.loss, "jac": last.grad.copy(), "nit": nit}
                 tell(x=x.copy(), **news, nfev=objective.nfev, njev=objective.njev)
         except StopIteration:

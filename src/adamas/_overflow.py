@@ -33,7 +33,7 @@ class OverflowWatch:
         if count is not None:
             new, self.count = count > (self.count or 0), count
             return new
-        suspicious = self.first or float(np.abs(grad).max()) > LARGE
+        suspicious = self.first or max(float(grad.max()), -float(grad.min())) > LARGE
         self.first = False
         return suspicious and not self._finite()
 

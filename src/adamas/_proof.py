@@ -12,7 +12,7 @@ from ._objective import Objective
 
 Array = NDArray[Any]
 
-RUNGS: Final = 128  # of a ladder; each is twice as far as the one before
+RUNGS: Final = 80  # of a ladder; each is twice as far as the one before
 ROUNDS: Final = 16  # of conjugate gradients
 _EPS: Final = float(np.finfo(np.float64).eps)
 _LARGEST: Final = float(np.finfo(np.float64).max)
@@ -28,7 +28,7 @@ class Point(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A direction in which the loss falls, its largest entry of size 1, and the rate of that fall, > 0."""
+    """A direction in which the loss falls, its largest entry of size 1, and the rate of that fall; 0 if it is flat."""
 
     direction: Array
     slope: float
@@ -42,13 +42,20 @@ def projected(objective: Objective, x: Array, grad: Array) -> Array:
 def lines(objective: Objective, at: Point, origin: Array) -> Iterator[Line]:
     """The lines through a point on which claims are tried; each is made when it is asked for.
 
-    They are the negative gradient, the way from `origin`, and Newton's direction. Entries that the bounds hold are 0.
-    A line on which the slope is 0 is left out; where only one coordinate is free, the first line is the only one.
+    They are the negative gradient, the way from `origin`, and Newton's direction, each downhill. Entries that the
+    bounds hold are 0. A line on which the slope is 0 is left out; where only one coordinate is free, the first line is
+    the only one. Where the gradient is zero there is no downhill, and the lines are the way from `origin` and a fixed
+    direction, each in both senses. Where the bounds hold everything there are no lines.
     """
     low, high = objective.low, objective.high
     free = (low < high) & ~((at.x <= low) & (at.grad > 0.0)) & ~((at.x >= high) & (at.grad < 0.0))
     steepest = _descent(objective, at, np.where(free, -at.grad, 0.0))
     if steepest is None:
+        for direction in (at.x - origin, np.cos(np.arange(at.x.size)).reshape(at.x.shape)):
+            for way in (direction, -direction):
+                unit = _unit(objective, at, np.where(free, way, 0.0))
+                if unit is not None:
+                    yield Line(unit, 0.0)
         return
     yield steepest
     if np.count_nonzero(free) == 1:
@@ -65,16 +72,18 @@ def lines(objective: Objective, at: Point, origin: Array) -> Iterator[Line]:
 def falls(objective: Objective, at: Point, line: Line, drop: float) -> bool:
     """Whether a rung of a ladder on the line, in either sense, lies below the point by more than half of `drop`.
 
-    The first rung is where the slope promises a fall of `drop`, and each further one is twice as far, until the loss
-    has risen by more than `drop` or is not a number, the bounds allow no further move, or `RUNGS` rungs are done.
+    The first rung is where the slope promises a fall of `drop` (on a flat line at the spacing of floats), and each
+    further one is twice as far, until the loss has risen by more than `drop` or is not a number, the bounds allow no
+    further move, or `RUNGS` rungs are done.
 
     For a convex loss this covers the whole line (between bounds: as far as they do not bend it). Before the first rung
     the fall is at most `drop`, because the loss lies above its tangent. Where it is more than `drop` farther out, there
     is a rung between that place and half the way to it. The fall is concave along the line and 0 at the point, so
     it is more than half of `drop` at that rung, and the ladder has not stopped before, because there was no rise.
     """
-    first = drop / line.slope or _EPS * max(1.0, float(np.abs(at.x).max()))
-    for sense in (line.direction, -line.direction):
+    first = drop / line.slope if line.slope else 0.0
+    first = first or _EPS * max(1.0, float(np.abs(at.x).max()))
+    for sense in (line.direction, -line.direction) if line.slope else (line.direction,):
         previous, length = at.x, first
         for _ in range(RUNGS):
             if length > _LARGEST / 4.0:
@@ -117,20 +126,23 @@ def _inner(a: Array, b: Array) -> float:
 
 
 @np.errstate(all="ignore")
+def _unit(objective: Objective, at: Point, direction: Array) -> Array | None:
+    """The direction without what the bounds hold, its largest entry of size 1; None if nothing is left."""
+    outward = ((at.x <= objective.low) & (direction < 0.0)) | ((at.x >= objective.high) & (direction > 0.0))
+    inward = np.where(outward, 0.0, direction)
+    size = np.abs(inward).max()
+    return inward / size if 0.0 < size < np.inf else None
+
+
+@np.errstate(all="ignore")
 def _descent(objective: Objective, at: Point, direction: Array | None) -> Line | None:
     """The line of a direction, turned so that the loss falls; None if it does not."""
-    if direction is None or not np.isfinite(direction).all() or not direction.any():
+    size = 0.0 if direction is None else float(np.abs(direction).max())
+    if direction is None or not 0.0 < size < np.inf:
         return None
-    unit = direction / np.abs(direction).max()
-    if _inner(at.grad, unit) > 0.0:
-        unit = -unit
-    outward = ((at.x <= objective.low) & (unit < 0.0)) | ((at.x >= objective.high) & (unit > 0.0))
-    unit = np.where(outward, 0.0, unit)
-    if not unit.any():
-        return None
-    unit = unit / np.abs(unit).max()
-    slope = -_inner(at.grad, unit)
-    return Line(unit, slope) if slope > 0.0 else None
+    unit = _unit(objective, at, -direction if _inner(at.grad, direction / size) > 0.0 else direction)
+    slope = 0.0 if unit is None else -_inner(at.grad, unit)
+    return Line(unit, slope) if unit is not None and slope > 0.0 else None
 
 
 @np.errstate(all="ignore")

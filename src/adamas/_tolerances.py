@@ -75,14 +75,16 @@ class Tolerances:
 
     def shown(self, point: Point) -> str:
         """What was shown of a point that `arrived` returned, in words."""
-        if not self._slope(point.x, point.grad):
-            return "At x the projected gradient is zero."
+        if self._slope(point.x, point.grad):
+            gradient = f"no entry of the projected gradient exceeds gtol={self.gtol:g}" if self.gtol is not None else ""
+        else:
+            gradient = "the projected gradient is zero"
         words = {
-            "no entry of the projected gradient exceeds gtol": self.gtol,
             "no point tried lowers the loss by more than ftol": self.ftol,
             "the loss stops falling within xtol": self.xtol,
         }
-        return "At x " + ", and ".join(f"{text}={v:g}" for text, v in words.items() if v is not None) + "."
+        others = [f"{text}={v:g}" for text, v in words.items() if v is not None]
+        return "At x " + ", and ".join([gradient, *others] if gradient else others) + "."
 
     def _unsettled(self, last: Point) -> str:
         """How the last steps moved farther than `ftol` or `xtol` allow: cheap to see, and no proof."""

@@ -34,8 +34,8 @@ def test_every_success_of_200_random_problems_is_within_its_tolerances():
     assert wrong == {}
     assert held == said
     # and none of this is empty
-    assert sum(said.values()) >= 60
+    assert sum(said.values()) >= 50
     assert all(said[family] >= 3 for family in FAMILIES)
     assert all(shown[name] >= 20 for name in ("ftol", "xtol", "gtol"))
     assert statuses[1] >= 40
-    assert statuses[4] >= 5
+    assert statuses[4] >= 3
