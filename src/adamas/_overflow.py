@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .numpy import Optimizer
+
 LARGE: Final = 1e75
 """Fourth powers of gradients up to this are finite; larger ones have the state looked at."""
 
@@ -15,8 +17,9 @@ LARGE: Final = 1e75
 class OverflowWatch:
     """Tells after each step whether a state slot is no longer finite.
 
-    The optimizer's own counter is read where it has one (`counters["overflow"]`). Otherwise its `state_dict()` is
-    looked at, at the first step and after gradients above `LARGE`. A foreign optimizer that has neither is not watched.
+    The optimizer's own counter is read where it has one (`counters["overflow"]`). Otherwise the state of one of our own
+    is looked at, at the first step and after gradients above `LARGE`. A foreign optimizer without the counter is not
+    watched.
 
     Args:
         optimizer: that makes the steps.
@@ -35,20 +38,12 @@ class OverflowWatch:
             return new
         suspicious = self.first or max(float(grad.max()), -float(grad.min())) > LARGE
         self.first = False
-        return suspicious and not self._finite()
+        return suspicious and isinstance(self.optimizer, Optimizer) and not _finite(self.optimizer)
 
     def _counter(self) -> int | None:
         counters = getattr(self.optimizer, "counters", None)
         return counters.get("overflow") if isinstance(counters, Mapping) else None
 
-    def _finite(self) -> bool:
-        state_dict = getattr(self.optimizer, "state_dict", None)
-        state = state_dict() if callable(state_dict) else {}
-        slots = [
-            slot
-            for of_parameter in state.get("state", {}).values()
-            if isinstance(of_parameter, Mapping)
-            for slot in of_parameter.values()
-        ]
-        arrays = [np.asarray(slot) for slot in slots]
-        return all(bool(np.isfinite(a).all()) for a in arrays if a.dtype.kind == "f")
+
+def _finite(optimizer: Optimizer) -> bool:
+    return all(np.isfinite(slot).all() for slots in optimizer.state_dict()["state"].values() for slot in slots.values())
