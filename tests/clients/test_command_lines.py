@@ -13,10 +13,10 @@ pytest.importorskip("jsonargparse", reason="the extra `clients` is not installed
 
 import jsonargparse
 import torch
-from clients.training import OURS, THEIRS, assert_trains_like_torch, network
 
 import adamas.torch
 import clients.training
+from clients.training import OURS, THEIRS, assert_trains_like_torch, network
 
 pytestmark = [pytest.mark.clients, pytest.mark.filterwarnings("ignore")]
 CLASSES = adamas.torch.CLASSES
@@ -110,8 +110,9 @@ class TestLightningCLI:
 
     def run(self, *options: str) -> Any:
         """One training by command line; the CLI with its model and trainer."""
-        from clients.test_lightning import Module, loader
         from lightning.pytorch.cli import LightningCLI
+
+        from clients.test_lightning import Module, loader
 
         class Net(Module):
             def __init__(self) -> None:

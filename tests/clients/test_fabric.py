@@ -11,8 +11,9 @@ pytest.importorskip("lightning", reason="the extra `clients` is not installed")
 
 import lightning as L
 import torch
-from clients.training import OURS, THEIRS, assert_same_bits, assert_trains_like_torch, data, network
 from torch.nn.functional import cross_entropy
+
+from clients.training import OURS, THEIRS, assert_same_bits, assert_trains_like_torch, data, network
 
 pytestmark = [pytest.mark.clients, pytest.mark.filterwarnings("ignore", "error:Detected call of")]
 PRECISIONS = pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])

@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("hydra", reason="the extra `clients` is not installed")
 
 import torch
-from clients.training import assert_same_bits, network
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 import adamas.torch
+from clients.training import assert_same_bits, network
 
 pytestmark = [pytest.mark.clients, pytest.mark.filterwarnings("ignore")]
 CLASSES = adamas.torch.CLASSES

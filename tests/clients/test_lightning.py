@@ -12,7 +12,6 @@ pytest.importorskip("lightning", reason="the extra `clients` is not installed")
 
 import lightning as L
 import torch
-from clients.training import OURS, THEIRS, assert_same_bits, assert_trains_like_torch, data, network
 from lightning.pytorch.callbacks import (
     EMAWeightAveraging,
     GradientAccumulationScheduler,
@@ -20,6 +19,8 @@ from lightning.pytorch.callbacks import (
     StochasticWeightAveraging,
 )
 from torch.nn.functional import cross_entropy
+
+from clients.training import OURS, THEIRS, assert_same_bits, assert_trains_like_torch, data, network
 
 pytestmark = [pytest.mark.clients, pytest.mark.filterwarnings("ignore", "error:Detected call of")]
 BOTH = pytest.mark.parametrize("cls", [THEIRS, OURS], ids=["torch", "ours"])

@@ -14,9 +14,10 @@ pytest.importorskip("transformers", reason="the extra `clients` is not installed
 pytest.importorskip("accelerate", reason="the extra `clients` is not installed")
 
 import torch
-from clients.training import OURS, THEIRS, assert_same_bits, assert_trains_like_torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
+
+from clients.training import OURS, THEIRS, assert_same_bits, assert_trains_like_torch
 
 pytestmark = [pytest.mark.clients, pytest.mark.filterwarnings("ignore", "error:Detected call of")]
 BOTH = pytest.mark.parametrize("cls", [THEIRS, OURS], ids=["torch", "ours"])
