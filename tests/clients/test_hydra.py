@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-from typing import Any
 
 import pytest
 
@@ -61,20 +60,3 @@ def test_a_wrong_name_is_refused(name: str) -> None:
     config = OmegaConf.create({"_target_": f"adamas.torch.{name}", "clipnorm": 1.0})
     with pytest.raises(Exception, match="clipnorm"):
         instantiate(config, params=network().parameters())
-
-
-def test_structured_signatures() -> None:
-    """Tools that make a configuration of a signature find the same on the class and on `__init__`."""
-    for name, cls in CLASSES.items():
-        on_class = inspect.signature(cls)
-        on_init = inspect.signature(cls.__init__)
-        own: list[Any] = list(on_init.parameters.values())[1:]
-        assert own == list(on_class.parameters.values()), name
-        for p in own:
-            assert p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD), name
-            assert p.name == "params" or p.annotation is not p.empty, (name, p.name)
-        twin = getattr(torch.optim, name, None)
-        if twin is not None:
-            theirs = list(inspect.signature(twin.__init__).parameters.values())[1:]
-            assert own[: len(theirs)] == theirs, name
-            assert [p.name for p in own[len(theirs) :]] == ["clip_norm", "nonfinite"], name
