@@ -13,6 +13,7 @@ pytest.importorskip("lightning", reason="the extra `clients` is not installed")
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import (
+    BackboneFinetuning,
     EMAWeightAveraging,
     GradientAccumulationScheduler,
     ModelCheckpoint,
@@ -120,7 +121,7 @@ def test_accumulated_gradients(tmp_path: Path) -> None:
 
 
 @BOTH
-@PRECISIONS
+@pytest.mark.parametrize("precision", ["32-true", "bf16-true", "bf16-mixed", "16-mixed"])
 def test_saved_and_resumed(cls: Any, precision: str, tmp_path: Path) -> None:
     """A checkpoint of the middle, then `ckpt_path`: the same bits as without."""
     kwargs: dict[str, Any] = {"precision": precision, "gradient_clip_val": 0.3}
@@ -221,3 +222,46 @@ def test_a_trained_optimizer_is_copied(cls: Any, tmp_path: Path) -> None:
     assert_same_bits([g["params"] for g in one.param_groups], [g["params"] for g in other.param_groups])
     assert_same_bits([g["params"] for g in made.optimizers[0].param_groups], before)
     assert not torch.equal(one.param_groups[0]["params"][0], before[0])
+
+
+class Tuned(Module):
+    """A network in two parts, as Lightning's finetuning expects it."""
+
+    def __init__(self, cls: Any) -> None:
+        super().__init__(cls, schedule=False)
+        self.backbone, self.head = torch.nn.Sequential(*self.network[:3]), self.network[3]
+
+    def configure_optimizers(self) -> Any:
+        return self.cls([p for p in self.head.parameters() if p.requires_grad], lr=0.02)
+
+
+def test_finetuning(tmp_path: Path) -> None:
+    """A group that is added in the middle of training, with a learning rate that the callback changes each epoch."""
+
+    def run(cls: Any) -> list[float]:
+        callback = BackboneFinetuning(unfreeze_backbone_at_epoch=2, lambda_func=lambda epoch: 1.5, verbose=False)
+        made = trainer(tmp_path, callbacks=[callback], epochs=5)
+        made.fit(module := Tuned(cls), loader())
+        assert len(made.optimizers[0].param_groups) == 2
+        return module.losses
+
+    assert_trains_like_torch(run)
+
+
+def test_what_our_optimizer_tells_is_seen_through_lightnings(tmp_path: Path) -> None:
+    """`last_grad_norm`, `last_step_skipped` and `counters` of the wrapper that a module gets are those of the optimizer."""
+    seen: list[Any] = []
+
+    class Asking(Module):
+        def on_train_batch_end(self, *args: Any) -> None:
+            wrapper: Any = self.optimizers()
+            assert wrapper.optimizer is not wrapper
+            seen.append((wrapper.last_step_skipped, wrapper.counters["skipped"], wrapper.last_grad_norm))
+
+        def training_step(self, batch: Any, k: int) -> Any:
+            return super().training_step(batch, k) * (float("nan") if k == 1 else 1)
+
+    asking = Asking(OURS, schedule=False, clip_norm=0.1, nonfinite="skip")
+    trainer(tmp_path, epochs=1).fit(asking, loader())
+    assert [one[:2] for one in seen] == [(False, 0), (True, 1), (False, 1), (False, 1)]
+    assert all(norm is not None and norm > 0.1 for k, (_, _, norm) in enumerate(seen) if k != 1)
