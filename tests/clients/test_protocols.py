@@ -6,7 +6,7 @@ import copy
 import inspect
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -72,18 +72,18 @@ def test_signatures_are_whole_and_typed(name: str) -> None:
 def test_betas_are_any_sequence(name: str) -> None:
     """hydra passes lists of its own type, others arrays and tensors' lists: every sequence of numbers is taken."""
 
-    class Sequence:
+    class Numbers(Sequence[float]):
         def __init__(self, items: Any) -> None:
             self.items = list(items)
 
-        def __getitem__(self, k: int) -> Any:
+        def __getitem__(self, k: Any) -> Any:
             return self.items[k]
 
         def __len__(self) -> int:
             return len(self.items)
 
     betas = tuple(inspect.signature(CLASSES[name]).parameters["betas"].default)
-    for given in (betas, list(betas), Sequence(betas), torch.tensor(betas, dtype=torch.float64).numpy()):
+    for given in (betas, list(betas), Numbers(betas), torch.tensor(betas, dtype=torch.float64).numpy()):
         made = CLASSES[name](network().parameters(), betas=given)
         assert made.param_groups[0]["betas"] == betas
         assert type(made.param_groups[0]["betas"]) is tuple
