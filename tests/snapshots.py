@@ -13,6 +13,9 @@ import numpy as np
 
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src"
+GUARD = 900.0
+"""Seconds after which a process or a thread counts as hanging. No test is faster or slower than a bar: what takes a
+second may take a minute where others are at work."""
 
 
 def bits(value: Any) -> Any:
@@ -44,7 +47,7 @@ def python(code: str, *arguments: str, folder: Path | None = None, **environment
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=GUARD,
     )
     if done.returncode:
         raise AssertionError(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -1,33 +1,24 @@
-"""The page in a real browser, from file:// and without any network; skipped where no Chromium is installed."""
+"""The page in a real browser, from file:// and without any network."""
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import launched, new_page
 from small_race import SmallRace
 
 from adamas.lab.report import build
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or importlib.util.find_spec("playwright") is None,
-    reason="needs playwright and an installed Chromium",
-)
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with launched() as started:
         yield started
-        started.close()
 
 
 @pytest.mark.parametrize(("lang", "scheme", "packed"), [("en", "light", False), ("zh", "dark", True)])
@@ -38,8 +29,7 @@ def test_the_page_works_alone(
         monkeypatch.setattr("adamas.lab.report_page.UNPACKED", 0)
     build(race.folder, lang, formats=["html"], out=tmp_path)
     page_url = (tmp_path / "report.html").as_uri()
-    context = browser.new_context(color_scheme=scheme, offline=True)
-    page = context.new_page()
+    page = new_page(browser, color_scheme=scheme, offline=True)
     asked: list[str] = []
     troubles: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -66,4 +56,4 @@ def test_the_page_works_alone(
     assert page.evaluate("document.activeElement !== document.body")
     assert asked == [page_url]
     assert troubles == []
-    context.close()
+    page.context.close()

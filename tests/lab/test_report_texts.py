@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import string
 from pathlib import Path
@@ -118,9 +117,8 @@ def test_markdown_and_latex_hold_the_tables(race: SmallRace) -> None:
     assert not re.search(r"(?<!\\)[%#_$]", latex.split("\n", 1)[1])
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed")
 def test_parquet_equals_the_records(race: SmallRace) -> None:
-    import pyarrow.parquet as parquet
+    parquet = pytest.importorskip("pyarrow.parquet")
 
     rows = parquet.read_table(race.folder / "runs.parquet").to_pylist()
     run = next(r for r in race.runs if r.heading.role == "evaluate")

@@ -1,13 +1,10 @@
-"""Without torch these tests are not collected."""
+"""Without torch these tests are not collected, see `needs.FOLDERS`."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 
 import pytest
-
-collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_*.py"]
 
 
 @pytest.fixture(autouse=True)

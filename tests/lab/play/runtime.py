@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from browser import chromium, opened
+from browser import opened
 
-NODE = shutil.which("node")
+from needs import MARKED
 
-
-def runtimes() -> list[str]:
-    """Names of those found on this machine."""
-    found = {"node": NODE, "chromium": find_spec("playwright") and chromium()}
-    return [name for name, there in found.items() if there]
+RUNTIMES = [pytest.param("node", marks=pytest.mark.node), pytest.param("chromium", marks=pytest.mark.browser)]
 
 
 def evaluate(expression: str, given: Any = None, runtime: str = "") -> Any:
-    """The value of a JavaScript expression in which `given` is known; skips visibly where nothing can run it."""
-    if not runtimes():
-        pytest.skip("needs Node.js, or playwright and Chromium")
-    if (runtime or runtimes()[0]) == "chromium":
+    """The value of a JavaScript expression in which `given` is known, for tests marked as those of `RUNTIMES`, or
+    `javascript` where the runtime does not matter."""
+    if runtime == "chromium" or (not runtime and MARKED["node"].missing()):
         with opened() as page:
             return json.loads(page.evaluate(f"(given) => JSON.stringify({expression})", given))
-    assert NODE is not None
     program = f"const given = {json.dumps(given)};\nprocess.stdout.write(JSON.stringify({expression}));"
-    done = subprocess.run([NODE, "-"], input=program, capture_output=True, text=True, check=False)
+    done = subprocess.run(["node", "-"], input=program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)

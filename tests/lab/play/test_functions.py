@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runtime import evaluate, runtimes
+from runtime import RUNTIMES, evaluate
 
 from adamas import schedules
 from adamas.lab.errors import InputError
@@ -30,7 +30,7 @@ def points(surface: Any) -> list[list[float]]:
     return [*random, list(surface.start), [0.0, 0.0]]
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_surfaces_and_gradients(runtime: str) -> None:
     sources = ", ".join(f"{s.name!r}: {landscape_source(s)}" for s in landscapes())
     given = {surface.name: points(surface) for surface in landscapes()}
@@ -77,6 +77,7 @@ def test_a_surface_that_cannot_be_recorded_is_named(surface: Any, message: str) 
         recorded_source(surface)
 
 
+@pytest.mark.javascript
 def test_schedules() -> None:
     made = {
         "constant": schedules.constant(0.7),

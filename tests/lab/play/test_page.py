@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import opened
+from browser import new_page, opened
 
 import adamas
 from adamas.lab.example_rule import grams
@@ -20,6 +20,9 @@ LIMIT = 200_000
 THREE = [{"member": "Adam"}, {"member": "RMSprop"}, {"member": "SGD"}]
 BASE = {"steps": 40, "at": 20, "focus": 2, "runners": THREE, "noise": "gaussian", "surface": "t0-bowl", "seed": 7}
 WHOLE = ("steps", "seed", "warmup", "batch")
+SORTED = """x => JSON.stringify(x, (_, v) => v && typeof v === "object" && !Array.isArray(v)
+  ? Object.fromEntries(Object.entries(v).sort()) : v)"""
+pytestmark = pytest.mark.browser
 
 
 class Watched:
@@ -55,6 +58,29 @@ class Watched:
         """Wait until the page has redrawn."""
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
+    def until(self, condition: str, given: Any = None) -> None:
+        """Wait until a JavaScript function of `given` is true."""
+        self.page.wait_for_function(condition, arg=given)
+
+    def changed(self, before: Any, what: str = "") -> Any:
+        """Wait for another state than the one before, and return it."""
+        try:
+            self.until(f"before => ({SORTED})(__lab.state()) !== ({SORTED})(before)", before)
+        except Exception as error:
+            raise AssertionError(f"{what} changed nothing") from error
+        after = self.state()
+        assert after != before, what
+        return after
+
+    def unchanged(self, before: Any, what: str = "") -> None:
+        """The state is the one before, also when the page has redrawn."""
+        self.settle()
+        assert self.state() == before, what
+
+    def filled(self) -> None:
+        """Wait until the map of learning rates is whole."""
+        self.until("() => __lab.filled()")
+
     def series(self, name: str) -> Any:
         return self.page.evaluate("name => __lab.series(name)", name)
 
@@ -79,13 +105,23 @@ def at(watched: Watched, testid: str) -> Any:
     return watched.page.locator(f'[data-testid="{testid}"]')
 
 
+def press(watched: Watched, testid: str, way: str) -> None:
+    """Use a button."""
+    if way == "mouse":
+        at(watched, testid).click()
+    else:
+        at(watched, testid).focus()
+        watched.page.keyboard.press("Enter")
+
+
 def idle(testid: str) -> bool:
     """Whether the base state is what this button sets."""
     return testid == "focus-2"
 
 
 def test_it_asks_for_nothing_and_is_small(watched: Watched, record_property: Any) -> None:
-    watched.page.wait_for_timeout(300)
+    watched.filled()
+    watched.settle()
     assert set(watched.requests) <= {watched.file.as_uri()}
     assert watched.errors == []
     assert watched.file.stat().st_size <= LIMIT
@@ -97,14 +133,23 @@ def test_buttons_work_by_mouse_and_keyboard(watched: Watched) -> None:
     for testid in controls(watched, "button"):
         for way in ("mouse", "keyboard"):
             before = watched.base()
-            if way == "mouse":
-                at(watched, testid).click()
+            press(watched, testid, way)
+            if idle(testid):
+                watched.unchanged(before, f"{testid} by {way}")
             else:
-                at(watched, testid).focus()
-                watched.page.keyboard.press("Enter")
-            watched.page.wait_for_timeout(60 if testid == "play" else 0)
-            assert (watched.state() != before) is not idle(testid), f"{testid} by {way}"
+                watched.changed(before, f"{testid} by {way}")
+            if testid == "play":  # it stops by itself; what the next button does is then its own doing
+                watched.until("() => __lab.state().at === __lab.state().steps && !__lab.playing()")
     assert watched.errors == []
+
+
+def test_play_pauses_and_begins_again_at_the_end(watched: Watched) -> None:
+    before = watched.base()
+    twice = "e => [0, 1].map(() => { e.click(); return e.getAttribute('aria-pressed'); })"  # between two ticks
+    assert at(watched, "play").evaluate(twice) == ["true", "false"]
+    watched.unchanged(before)
+    watched.page.evaluate("__lab.set({ at: __lab.state().steps })")
+    assert at(watched, "play").evaluate(f"e => {{ ({twice})(e); return __lab.state().at; }}") == 0
 
 
 def test_sliders_work_by_mouse_and_keyboard(watched: Watched) -> None:
@@ -116,12 +161,11 @@ def test_sliders_work_by_mouse_and_keyboard(watched: Watched) -> None:
         share = at(watched, testid).evaluate("e => (e.value - e.min) / (e.max - e.min)")
         away = 0.2 if share > 0.5 else 0.8
         at(watched, testid).click(position={"x": away * box["width"], "y": box["height"] / 2})
-        assert watched.state() != before, f"{testid} by mouse"
-        before = watched.state()
+        before = watched.changed(before, f"{testid} by mouse")
         at(watched, testid).focus()
         for _ in range(4):
             watched.page.keyboard.press("ArrowRight")
-        assert watched.state() != before, f"{testid} by keyboard"
+        watched.changed(before, f"{testid} by keyboard")
     assert watched.errors == []
 
 
@@ -132,12 +176,11 @@ def test_fields_take_exact_numbers_and_refuse_others(watched: Watched) -> None:
         text = "50" if testid.removesuffix("-number") in WHOLE else "0.25"
         at(watched, testid).fill(text)
         watched.page.keyboard.press("Enter")
-        assert watched.state() != before, testid
-        after = watched.state()
+        after = watched.changed(before, testid)
         at(watched, testid).fill("-1")
         watched.page.keyboard.press("Enter")
-        assert watched.state() == after, f"{testid} took -1"
-        assert at(watched, testid).get_attribute("aria-invalid") == "true"
+        watched.until("id => document.querySelector(`[data-testid='${id}']`).ariaInvalid === 'true'", testid)
+        watched.unchanged(after, f"{testid} took -1")
     assert watched.errors == []
 
 
@@ -148,17 +191,18 @@ def test_lists_and_boxes_work_by_mouse_and_keyboard(watched: Watched) -> None:
         values = at(watched, testid).evaluate("e => [...e.options].map(o => o.value)")
         other = next(v for v in values if v != at(watched, testid).input_value())
         at(watched, testid).select_option(other)
-        assert watched.state() != before, f"{testid} by choice"
+        watched.changed(before, f"{testid} by choice")
         before = watched.base()
         at(watched, testid).focus()
         down = values[-1] != at(watched, testid).input_value()
         watched.page.keyboard.press("ArrowDown" if down else "ArrowUp")
-        assert watched.state() != before, f"{testid} by keyboard"
+        watched.changed(before, f"{testid} by keyboard")
     for testid in controls(watched, "input[type=checkbox]"):
         before = watched.base()
         at(watched, testid).click()
-        assert watched.state() != before, f"{testid} by mouse"
+        watched.changed(before, f"{testid} by mouse")
         watched.page.keyboard.press("Space")
+        watched.until(f"before => ({SORTED})(__lab.state()) === ({SORTED})(before)", before)
         assert watched.state() == before, f"{testid} by keyboard"
 
 
@@ -166,36 +210,38 @@ def test_lists_and_boxes_work_by_mouse_and_keyboard(watched: Watched) -> None:
 def test_pictures_work_by_mouse_and_keyboard(watched: Watched, picture: str) -> None:
     watched.base()
     watched.page.evaluate("__lab.set({ focus: 0 })")
-    watched.page.wait_for_selector("[data-cell='3,3']")
+    watched.filled()
     place = at(watched, picture)
     before = watched.state()
     place.click(position={"x": 200, "y": 90})
-    clicked = watched.state()
-    assert clicked != before
+    clicked = watched.changed(before)
     place.focus()
     watched.page.keyboard.press("ArrowLeft")
+    left = watched.changed(clicked)
     watched.page.keyboard.press("ArrowDown")
-    assert watched.state() != clicked
+    down = watched.changed(left)
     if picture == "race":
-        moved, start = watched.state()["start"], clicked["start"]
+        moved, start = down["start"], clicked["start"]
         assert moved[0] < start[0]
         assert moved[1] < start[1]
 
 
 def test_the_start_can_be_dragged(watched: Watched) -> None:
-    watched.base()
+    before = watched.base()
     at(watched, "race").scroll_into_view_if_needed()
     box = at(watched, "race").bounding_box()
     mouse = watched.page.mouse
     mouse.move(box["x"] + 200, box["y"] + 100)
     mouse.down()
-    first = watched.state()["start"]
+    first = watched.changed(before)["start"]
     mouse.move(box["x"] + 300, box["y"] + 100, steps=5)
+    watched.settle()  # moves of one frame are told together
     dragged = watched.state()["start"]
     mouse.up()
     mouse.move(box["x"] + 400, box["y"] + 100)
     assert dragged[0] > first[0]
     assert dragged[1] == pytest.approx(first[1])
+    watched.settle()
     assert watched.state()["start"] == dragged
 
 
@@ -205,11 +251,12 @@ def test_the_lines_of_the_rule_open_by_mouse_and_keyboard(watched: Watched) -> N
     rows = watched.page.locator("#anatomy-lines tr")
     assert not rows.first.is_visible()
     at(watched, "anatomy-open").click()
+    rows.first.wait_for(state="visible")
     adams_own = ["first", "second", "step_size", "root_scale"]
     corrections = ["1 - beta1^t", "1 - beta2^t"]
     assert rows.locator("th").all_inner_texts() == [*adams_own, "g", "m", "v", *corrections]
     watched.page.keyboard.press("Enter")
-    assert not rows.first.is_visible()
+    rows.first.wait_for(state="hidden")
 
 
 def test_the_state_lives_in_the_address(watched: Watched) -> None:
@@ -262,6 +309,7 @@ def first_below(values: list[float], bound: float) -> int:
 def test_presets_show_what_they_claim(watched: Watched) -> None:
     def show(preset: str) -> None:
         at(watched, f"preset-{preset}").click()
+        watched.until("name => __lab.state().preset === name", preset)
         watched.settle()
 
     show("amsgrad")
@@ -298,6 +346,7 @@ def test_presets_show_what_they_claim(watched: Watched) -> None:
     show("decay")
     hovering = watched.series("Adam")["f"][-1]
     at(watched, "schedule-kind").select_option("cosine")
+    watched.until("() => __lab.state().schedule.kind === 'cosine'")
     watched.settle()
     assert watched.series("Adam")["f"][-1] < hovering / 3
     show("adagrad")
@@ -309,9 +358,12 @@ def test_presets_show_what_they_claim(watched: Watched) -> None:
 def test_clips_and_the_mask_live_in_the_address_and_can_be_off(watched: Watched) -> None:
     watched.base()
     field = at(watched, "clip_norm-1-number")
+    clipped = "norm => __lab.state().runners[1].clip_norm === norm"
     field.fill("0.75")
     watched.page.keyboard.press("Enter")
+    watched.until(clipped, 0.75)
     at(watched, "cautious-1").click()
+    watched.until("() => __lab.state().runners[1].cautious")
     watched.settle()
     assert [watched.state()["runners"][1][name] for name in ("clip_value", "clip_norm", "cautious")] == [
         None,
@@ -325,13 +377,13 @@ def test_clips_and_the_mask_live_in_the_address_and_can_be_off(watched: Watched)
     assert field.input_value() == "0.75"
     field.fill("off")
     watched.page.keyboard.press("Enter")
-    assert watched.state()["runners"][1]["clip_norm"] is None
+    watched.until(clipped, None)
     slider = at(watched, "clip_norm-1")
     slider.focus()
     watched.page.keyboard.press("ArrowLeft")
-    assert watched.state()["runners"][1]["clip_norm"] == 100
+    watched.until(clipped, 100)
     watched.page.keyboard.press("ArrowRight")
-    assert watched.state()["runners"][1]["clip_norm"] is None
+    watched.until(clipped, None)
     watched.settle()
     assert slider.get_attribute("aria-valuetext") == "off"
     assert watched.errors == []
@@ -386,13 +438,13 @@ def test_the_anatomy_shows_the_moments_as_the_step_takes_them(watched: Watched) 
 def test_reduced_motion_jumps_to_the_end(watched: Watched, tmp_path: Path) -> None:
     file = tmp_path / "playground.html"
     file.write_text(playground("zh", grams), encoding="utf-8")
-    page = watched.page.context.browser.new_context(reduced_motion="reduce").new_page()
+    page = new_page(watched.page.context.browser, reduced_motion="reduce")
     seen = Watched(page, file)
     assert seen.state()["runners"][-1]["member"] == "grams"
     assert page.title().startswith("adamas 演练场")
     page.evaluate("__lab.set({ at: 3 })")
     at(seen, "play").click()
-    page.wait_for_timeout(50)
-    assert seen.state()["at"] == seen.state()["steps"]
+    seen.until("() => __lab.state().at === __lab.state().steps")
+    assert not page.evaluate("__lab.playing()")
     assert seen.errors == []
     page.context.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runtime import evaluate, runtimes
+from runtime import RUNTIMES, evaluate
 
 import adamas
 from adamas.lab.example_rule import grams
@@ -135,9 +135,7 @@ def largest_error(ours: Any, theirs: Any) -> float:
     return float(np.max(np.abs(np.array(ours) - theirs) / np.abs(theirs)))
 
 
-def test_there_is_something_that_runs_javascript() -> None:
-    if not runtimes():
-        pytest.skip("needs Node.js, or playwright and Chromium, to run the printed rules")
+def test_every_member_has_a_case() -> None:
     assert {name for name, *_ in CASES} >= {*ROLL, "grams"}
 
 
@@ -149,16 +147,18 @@ def disagreements(runtime: str, numbers: range, steps: Callable[[int], int]) -> 
     return [f"{CASES[k]}: {error:.2e}" for k, error in errors.items() if not error <= TOLERANCE]
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_printed_rules_equal_the_engine(runtime: str) -> None:
     assert disagreements(runtime, QUICK, fewer) == []
 
 
 @pytest.mark.slow
+@pytest.mark.javascript
 def test_every_case_for_all_steps() -> None:
     assert disagreements("", range(len(CASES)), lambda _: STEPS) == []
 
 
+@pytest.mark.javascript
 @pytest.mark.parametrize("name", AROUND)
 def test_what_acts_around_a_rule_changes_its_path(name: str) -> None:
     plain, acted = (next(c for c in CASES if c[0] == "Adam" and c[3] == around) for around in ({}, AROUND[name]))
@@ -166,6 +166,7 @@ def test_what_acts_around_a_rule_changes_its_path(name: str) -> None:
     assert largest_error(two, np.array(one)) > 0.01
 
 
+@pytest.mark.javascript
 def test_a_fault_of_one_part_in_a_billion_is_seen() -> None:
     k = next(k for k, case in enumerate(CASES) if case[0] == "Adam" and not case[3])
     (path,) = run_page([CASES[k]], change=lambda text: text.replace("Math.sqrt(", "(1 + 1e-9) * Math.sqrt("))

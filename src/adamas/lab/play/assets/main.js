@@ -156,6 +156,9 @@ window.__lab = {
     };
   },
   members: LAB.members,
+  /** Whether the page plays, and whether the map of learning rates is whole: what a test waits for. */
+  playing: () => timer !== null,
+  filled: () => heat.cells.length > 0 && heat.cells.every(Boolean),
 };
 
 render();
