@@ -12,6 +12,7 @@ from small_race import invoke
 
 import adamas
 from adamas.lab import cli
+from snapshots import GUARD
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,7 +88,7 @@ def test_without_any_extra_library_the_script_still_answers() -> None:
         "from adamas.lab.cli import main\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=GUARD, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -97,7 +98,7 @@ def test_without_any_extra_library_the_script_still_answers() -> None:
 def test_importing_the_laboratory_loads_none_of_its_libraries() -> None:
     libraries = ["click", "rich", "matplotlib", "jinja2", "sklearn"]
     code = f"import adamas.lab, sys; print([name for name in {libraries} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=GUARD, check=True)
     assert done.stdout.strip() == "[]"
 
 

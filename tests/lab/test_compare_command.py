@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from processes import PYTHON, after_runs, environment, killed
 from small_race import SmallRace, invoke
 
-import adamas as package
 from adamas.lab import InputError, compare
 from adamas.lab.commands import adamas as command
 from adamas.lab.records import read_runs
-
-PYTHON = [sys.executable, "-c", "from adamas.lab.cli import main; main()"]
+from snapshots import GUARD
 
 
 def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, as the console script runs it."""
     return subprocess.run(
-        [*PYTHON, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(package.__file__).parents[1])},
+        [*PYTHON, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=GUARD, check=False,
+        env=environment(),
     )  # fmt: skip
 
 
@@ -145,20 +141,9 @@ def test_a_full_folder_needs_overwrite(race: SmallRace) -> None:
 
 def test_a_killed_race_leaves_its_records(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    process = subprocess.Popen(
-        [*PYTHON, "compare", "digits-mlp", "--out", str(folder), "-q"], stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 60
-        records = folder / "records.jsonl"
-        while time.monotonic() < deadline and not (records.is_file() and records.read_text().count('"end"') > 3):
-            time.sleep(0.05)
-    finally:
-        process.kill()
-        process.wait()
+    killed("compare", "digits-mlp", "--out", folder, "-q", first=after_runs(4))
     runs = read_runs(folder)
-    assert len(runs) > 3
+    assert len(runs) == 4
     assert all(run.trial.steps == [0, 400] for run in runs)
     assert json.loads((folder / "manifest.json").read_text())["status"] == "running"
 

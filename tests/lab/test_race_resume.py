@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import STOP, after_runs, killed, start
 from small_race import SmallRace, invoke, race_words
 
 import adamas as package
@@ -19,43 +17,18 @@ from adamas.lab import InputError, compare
 from adamas.lab.groups import expand_groups
 from adamas.lab.problems import registry
 from adamas.lab.runfolder import difference, keep_finished
+from snapshots import GUARD
 
-PYTHON = [sys.executable, "-c", "from adamas.lab.cli import main; main()"]
 TIMES = {"step_ns"}
 WORDS = [
     "compare", "digits-softmax", "--optimizers", "SGD,adam", "--steps", "60", "--seeds", "5", "--lr-grid", "0.01,0.1",
 ]  # fmt: skip
 
 
-def start(*words: str | Path) -> subprocess.Popen[bytes]:
-    """The command line in a process of its own."""
-    return subprocess.Popen(
-        [*PYTHON, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
-    )  # fmt: skip
-
-
 def records(folder: Path) -> list[dict[str, Any]]:
     """All lines of records.jsonl without the times."""
     events = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
     return [{k: v for k, v in event.items() if k not in TIMES} for event in events]
-
-
-def kill_after(process: subprocess.Popen[bytes], folder: Path, runs: int) -> None:
-    """Kill the process when so many runs are on the disk."""
-    wait_for_runs(process, folder, runs)
-    process.kill()
-    process.communicate()
-
-
-def wait_for_runs(process: subprocess.Popen[bytes], folder: Path, runs: int) -> None:
-    """Return when so many runs are on the disk."""
-    path, deadline = folder / "records.jsonl", time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if path.is_file() and path.read_text().count('"end"') >= runs:
-            break
-        time.sleep(0.01)
-    assert process.poll() is None, "the race ended before anything could be done to it"
 
 
 @pytest.fixture
@@ -68,13 +41,13 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_killed_race_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert invoke(*WORDS, "--out", whole, "-q", "--json").exit_code == 0
-    kill_after(start(*WORDS, "--out", broken, "-q"), broken, 5)
+    killed(*WORDS, "--out", broken, "-q", first=after_runs(5))
     with (broken / "records.jsonl").open("a") as stream:  # as if the kill had hit in the middle of a run and a line
         stream.write(
             '{"kind": "start", "run_id": "x", "problem": "digits-softmax"}\n{"kind": "point", "run_id": "x", "st'
         )
     before = (broken / "records.jsonl").read_text().splitlines()
-    assert 5 <= sum('"end"' in line for line in before) < sum(e["kind"] == "end" for e in records(whole))
+    assert 5 == sum('"end"' in line for line in before) < sum(e["kind"] == "end" for e in records(whole))
 
     result = invoke(*WORDS, "--out", broken, "--resume", "-q", "--json")
     assert result.exit_code == 0, result.stderr
@@ -92,14 +65,13 @@ def test_a_killed_race_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
 def test_a_folder_has_one_writer_and_a_killed_one_blocks_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     words = [*WORDS, "--out", folder, "-q"]
-    first = start(*words)
+    first = start(*words, first=after_runs(2, STOP))
     try:
-        wait_for_runs(first, folder, 2)
-        first.send_signal(signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(first.pid, os.WUNTRACED)[1])
         manifest = (folder / "manifest.json").read_bytes()
         for more in (["--resume"], ["--overwrite"], []):
             second = start(*words, *more)
-            message = second.communicate(timeout=60)[1].decode()
+            message = second.communicate(timeout=GUARD)[1].decode()
             assert second.returncode == 2
             assert f"--out {folder}: process {first.pid} on " in message
             assert "writes into this folder; wait until it ends, stop it, or give another folder" in message

@@ -5,20 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
+from processes import in_trial, killed, start
 from small_race import invoke
 
-import adamas as package
 from adamas.lab.errors import InputError
 from adamas.lab.jobs import Task, run_task
 from adamas.lab.problems import get_problem
@@ -27,8 +23,8 @@ from adamas.lab.selection import judge
 from adamas.lab.statistics import median
 from adamas.lab.sweep_contest import sweep
 from adamas.lab.sweep_space import Axis, draw, parse_space, random_point, sobol_point
+from snapshots import GUARD
 
-PYTHON = [sys.executable, "-c", "from adamas.lab.cli import main; main()"]
 SPACE = "lr=1e-3:1:log,beta2=0.9:0.9999:logit"
 FIXED: dict[str, Any] = {
     "optimizers": ["adam", "sgd"], "trials": 9, "space": SPACE, "seeds": 5, "steps": 40, "quiet": True,
@@ -38,13 +34,6 @@ FIXED: dict[str, Any] = {
 def words(out: Path, *more: str) -> list[str]:
     return ["sweep", "t0-bowl", "--optimizers", "adam,sgd", "--trials", "9", "--space", SPACE, "--seeds", "5",
             "--steps", "40", "-q", "--out", str(out), *more]  # fmt: skip
-
-
-def start(*arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*PYTHON, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(package.__file__).parents[1])},
-    )  # fmt: skip
 
 
 def table(folder: Path) -> dict[str, Any]:
@@ -136,19 +125,8 @@ def test_table_and_files(done: Path, tmp_path: Path) -> None:
 
 def test_a_killed_sweep_goes_on_to_exactly_its_trials(done: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    process, deadline = start(*words(out)), time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if complete(out / "sweep.db") >= 3:
-                break
-        except sqlite3.Error:
-            pass  # the file or its tables are not there yet
-        time.sleep(0.01)
-    assert process.poll() is None, process.stderr
-    process.kill()
-    process.communicate()
-    before = complete(out / "sweep.db")
-    assert 3 <= before < 18
+    killed(*words(out), first=in_trial(3))
+    assert complete(out / "sweep.db") == 3  # and a fourth was run, and is lost
     result = invoke(*words(out, "--resume"))
     assert result.exit_code == 0, result.stderr
     assert table(out) == table(done)
@@ -169,7 +147,7 @@ def test_a_trial_left_by_a_dead_worker_is_run_by_another(done: Path, tmp_path: P
 def test_two_workers_on_one_database_share_the_trials_and_give_one_table(done: Path, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     workers = [start(*words(tmp_path / name, "--storage", url)) for name in ("a", "b")]
-    errors = [worker.communicate(timeout=120)[1].decode() for worker in workers]
+    errors = [worker.communicate(timeout=GUARD)[1].decode() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], errors
     assert table(tmp_path / "a") == table(tmp_path / "b") == table(done)
     assert 18 <= complete(tmp_path / "shared.db") <= 18 + 4  # the last trials of each study may be run by both

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from frontends.pytorch.contract import DENSE, MODULE, assert_same, over, parameters, train
+from snapshots import GUARD
 
-TIME_LIMIT = 300.0
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's checkpoints, about themselves
 
 
@@ -35,7 +35,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
         for rank in range(2)
     ]  # fmt: skip
     try:
-        said = [process.communicate(timeout=TIME_LIMIT)[0] for process in running]
+        said = [process.communicate(timeout=GUARD)[0] for process in running]
     finally:
         for process in running:
             process.kill()
