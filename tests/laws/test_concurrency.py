@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +19,8 @@ import numpy as np
 import pytest
 
 import adamas
-from snapshots import SOURCE, bits, python
+from adamas.engine.cpu.pool import ACKNOWLEDGED, AWAKE, POOL, SEQUENCE
+from snapshots import GUARD, SOURCE, bits, python
 
 LARGE = 300_000  # elements: enough for several threads
 KINDS = ("Adam", "NAdam", "Momentum", "AdamW")
@@ -52,7 +54,7 @@ def at_once(tasks: list[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(GUARD)
     assert not any(thread.is_alive() for thread in threads), "a thread hangs"
     if errors:
         raise errors[0]
@@ -107,26 +109,34 @@ def test_reading_and_assigning_beside_steps() -> None:
     p[...], g[...] = 0.0, 1.0
     momentum, q = adamas.Momentum(lr=1.0, momentum=1.0), np.zeros(2000)
     stop = threading.Event()
-    seen = []
+    seen: list[list[tuple[int, float, float]]] = [[], []]
 
-    def step() -> None:
-        for _ in range(300):
-            opt.step(p, g)
-            momentum.step(q, g)
-        stop.set()
+    def step() -> int:
+        """At least 300 steps, and until each watcher has seen 20 states, whoever gets the processor."""
+        count = 0
+        try:
+            while not stop.is_set() and (count < 300 or min(len({t for t, *_ in list(one)}) for one in seen) < 20):
+                opt.step(p, g)
+                momentum.step(q, g)
+                count += 1
+        finally:
+            stop.set()
+        return count
 
-    def watch() -> None:
-        while not stop.is_set():
-            state = momentum.state_dict()
-            v = state["state"].get("", {"v": np.zeros(1)})["v"]
-            seen.append((state["t"], v.min(), v.max()))
-            opt.weight_decay = 0.0
-            repr(momentum)
+    def watch(one: list[tuple[int, float, float]]) -> None:
+        try:
+            while not stop.is_set():
+                state = momentum.state_dict()
+                v = state["state"].get("", {"v": np.zeros(1)})["v"]
+                one.append((state["t"], v.min(), v.max()))
+                opt.weight_decay = 0.0
+                repr(momentum)
+        finally:
+            stop.set()  # one that fails ends the others
 
-    at_once([step, watch, watch])
-    assert p[0] == -300.0
-    assert seen
-    assert all(t == low == high for t, low, high in seen)
+    count, *_ = at_once([step, lambda: watch(seen[0]), lambda: watch(seen[1])])
+    assert p[0] == -count
+    assert all(t == low == high for one in seen for t, low, high in one)
 
 
 def test_threads_set_between_steps_change_no_bit() -> None:
@@ -145,9 +155,11 @@ forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no
 
 
 def in_child(function: Callable[[], bool]) -> int:
-    """Exit code of a forked child: 0 if the function says so; it has 30 seconds."""
+    """Exit code of a forked child: 0 if the function says so; a child that hangs ends itself."""
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(int(GUARD))
         code = 3
         try:
             code = 0 if function() else 1
@@ -155,14 +167,7 @@ def in_child(function: Callable[[], bool]) -> int:
             code = 2
         finally:
             os._exit(code)
-    for _ in range(300):
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.1)
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    return 99
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @forking
@@ -218,7 +223,7 @@ def test_fork_while_another_thread_steps() -> None:
             assert in_child(child) == 0
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(GUARD)
 
 
 @forking
@@ -226,6 +231,7 @@ def test_fork_while_another_thread_steps() -> None:
 def test_exit_code_of_a_child_that_fails_is_seen() -> None:
     """The two tests above can fail."""
     assert in_child(lambda: False) == 1
+    assert in_child(lambda: bool(signal.setitimer(signal.ITIMER_REAL, 0.01) and signal.pause())) == -signal.SIGALRM
 
 
 # -- beside torch --------------------------------------------------------------------------------------------
@@ -303,7 +309,7 @@ def test_two_processes_compile_one_new_rule_at_once(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "ADAMAS_CACHE_DIR": str(folder)}
     command = [sys.executable, "-W", "error", "-c", ONE_STEP, f"{rule}:mine"]
     running = [subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True) for _ in range(3)]
-    ended = [process.communicate(timeout=120) for process in running]
+    ended = [process.communicate(timeout=GUARD) for process in running]
     for process, (out, err) in zip(running, ended, strict=True):
         assert process.returncode == 0, err
         assert json.loads(out)["p"] == [-0.5, 0.5, 1.5, 2.5, 3.5]
@@ -325,19 +331,20 @@ def test_only_our_own_threads_are_placed() -> None:
     """A woken worker keeps off the caller's processor, within what the process may use; the caller stays as it was."""
     allowed = os.sched_getaffinity(0)
     start, opt = np.linspace(-1, 1, 150_000), adamas.Adam()
-    before = adamas.get_num_threads()
-    adamas.set_num_threads(2)
-    try:
-        for _ in range(5):
-            opt.step(start, np.cos(start))
-            time.sleep(0.01)  # the worker falls asleep
-    finally:
-        adamas.set_num_threads(before)
-    (worker,) = [t for t in threading.enumerate() if t.name == "adamas-1"]
+    opt.step(start, np.cos(start))
     assert os.sched_getaffinity(0) == allowed
-    placed = os.sched_getaffinity(worker.native_id or 0)
-    assert placed <= allowed
-    assert len(placed) == max(1, len(allowed) - 1)
+    (worker,) = [t for t in threading.enumerate() if t.name == "adamas-1"]
+    words = POOL.workers[0].words
+    try:
+        for here in sorted(allowed):
+            while words[AWAKE] or words[SEQUENCE] != words[ACKNOWLEDGED]:
+                time.sleep(0.001)  # until the worker sleeps: only one that is woken is placed
+            os.sched_setaffinity(0, {here})
+            opt.step(start, np.cos(start))
+            assert os.sched_getaffinity(0) == {here}
+            assert os.sched_getaffinity(worker.native_id or 0) == (allowed - {here} or allowed)
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_nowhere_to_write(tmp_path: Path) -> None:
@@ -380,7 +387,7 @@ def test_read_only_package_and_home(tmp_path: Path) -> None:
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120,
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=GUARD,
             preexec_fn=obey_permissions,
         )  # fmt: skip
 
