@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 
+from adamas import lab
 from adamas.lab.cells import number, ratio, steps_text
 from adamas.lab.progress import Progress
 from adamas.lab.table import print_lines, print_table
@@ -112,3 +114,15 @@ def test_steps_text_counts_censored_runs() -> None:
     assert steps_text({"median": 12.5, "reached": 6}, 6, 400) == "12.5"
     assert steps_text({"median": float("inf"), "reached": 2}, 6, 400) == ">400 (2/6)"
     assert steps_text({"median": float("inf"), "reached": 0}, 6, 400) == ">400"
+
+
+def test_every_legend_is_told_its_place() -> None:
+    """Without `loc` matplotlib warns when a busy machine takes more than a second to find the best place."""
+    package = Path(lab.__file__).parent
+    calls = [
+        (path.name, call)
+        for path in package.rglob("*.py")
+        for call in re.findall(r"\.legend\((.*?)\)\n", path.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    assert len(calls) > 10
+    assert [call for call in calls if "loc=" not in call[1]] == []

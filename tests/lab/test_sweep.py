@@ -14,7 +14,9 @@ import optuna
 import pytest
 from processes import in_trial, killed, start
 from small_race import invoke
+from sqlalchemy.exc import OperationalError
 
+from adamas.lab import sweep_search
 from adamas.lab.errors import InputError
 from adamas.lab.jobs import Task, run_task
 from adamas.lab.problems import get_problem
@@ -22,6 +24,7 @@ from adamas.lab.records import read_runs
 from adamas.lab.selection import judge
 from adamas.lab.statistics import median
 from adamas.lab.sweep_contest import sweep
+from adamas.lab.sweep_search import open_storage
 from adamas.lab.sweep_space import Axis, draw, parse_space, random_point, sobol_point
 from snapshots import GUARD
 
@@ -151,6 +154,25 @@ def test_two_workers_on_one_database_share_the_trials_and_give_one_table(done: P
     assert [worker.returncode for worker in workers] == [0, 0], errors
     assert table(tmp_path / "a") == table(tmp_path / "b") == table(done)
     assert 18 <= complete(tmp_path / "shared.db") <= 18 + 4  # the last trials of each study may be run by both
+
+
+def test_tables_that_another_worker_is_making_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred refusals are no failure; a file that is no database is told at the first."""
+    url, real, asked = f"sqlite:///{tmp_path / 'shared.db'}", optuna.storages.RDBStorage, []
+
+    def making(*arguments: Any, **others: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) <= 100:
+            raise OperationalError("CREATE TABLE studies", {}, Exception("table studies already exists"))
+        return real(*arguments, **others)
+
+    monkeypatch.setattr(optuna.storages, "RDBStorage", making)
+    monkeypatch.setattr(sweep_search, "SECONDS_BETWEEN_OPENINGS", 0.0)
+    assert isinstance(open_storage(url), real)
+    (tmp_path / "other.db").write_text("no database, but long enough to have been one")
+    with pytest.raises(InputError, match="cannot be opened"):
+        open_storage(f"sqlite:///{tmp_path / 'other.db'}")
+    assert len(asked) == 102
 
 
 @pytest.mark.parametrize("jobs", [2])

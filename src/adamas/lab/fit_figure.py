@@ -29,5 +29,5 @@ def loss_curve(result: FitResult, path: Path) -> list[Path]:
         axis.set_title(f"{settings['target']}: {result.model} regression by {settings['optimizer']}")
         axis.set_xlabel("step" if full else f"epoch (batches of {settings['batch_size']})")
         axis.set_ylabel("mean squared error" if result.model == "linear" else "mean cross-entropy (nats)")
-        axis.legend()
+        axis.legend(loc="best")
         return save(figure, path)

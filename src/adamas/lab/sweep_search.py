@@ -19,7 +19,7 @@ import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from .errors import InputError
 from .runfolder import finite
@@ -29,8 +29,8 @@ from .trial import Trial
 
 SAMPLERS = (*POINTS, "tpe")
 SECONDS_FOR_A_LOCK = 60
-OPENINGS = 6
 SECONDS_BETWEEN_OPENINGS = 0.3
+OPENINGS = int(SECONDS_FOR_A_LOCK / SECONDS_BETWEEN_OPENINGS)
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
@@ -46,7 +46,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": connect})
         except Exception as error:
-            if isinstance(error, DBAPIError) and left:  # another worker may just be making the tables
+            if _made_by_another(error) and left:
                 time.sleep(SECONDS_BETWEEN_OPENINGS)
                 continue
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -55,6 +55,12 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
                 "e.g. sqlite:///sweep.db"
             ) from error
     raise AssertionError("unreachable")
+
+
+def _made_by_another(error: Exception) -> bool:
+    """Whether the tables are just being made by another worker, which takes seconds on a busy machine."""
+    known = ("already exists", "is locked")
+    return isinstance(error, IntegrityError) or (isinstance(error, DBAPIError) and any(k in str(error) for k in known))
 
 
 def hide_password(url: str) -> str:

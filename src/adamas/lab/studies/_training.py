@@ -43,4 +43,4 @@ def label(axes: Any, title: str, x: str, y: str, *, legend: bool = True) -> None
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if legend:
-        axes.legend()
+        axes.legend(loc="best")

@@ -65,13 +65,13 @@ def run() -> Outcome:
         plain_log(left.xaxis)
         plain_log(left.yaxis)
         left.set_ylim(top=1e4)  # room for the legend
-        left.legend(fontsize=7)
+        left.legend(loc="best", fontsize=7)
         contours(right, SURFACES["rosenbrock"])
         right.plot(*path.T, color=COLOURS[0], linewidth=1, label="path")
         right.plot(*path[1:][masked].T, ".", color=COLOURS[1], markersize=4, label="a coordinate was masked")
         right.plot(*path[0], marker="s", color=INK, linestyle="none", label="start")
         right.set_title("Cautious Adam on Rosenbrock, lr 0.1")
-        right.legend()
+        right.legend(loc="best")
 
     return Outcome(numbers, faster and not narrower, finding, draw)
 
