@@ -26,3 +26,15 @@ def race(tmp_path_factory: pytest.TempPathFactory, rule_file: Path) -> SmallRace
     result = invoke(*race_words(rule_file), "--out", folder, "--json")
     assert result.exit_code == 0, result.stderr
     return SmallRace(folder, rule_file, result, json.loads(result.stdout), read_runs(folder))
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report is made from the records and looked at elsewhere; leave it out."""
+    monkeypatch.setattr("adamas.lab.contest.build", lambda folder, lang: {})
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes most of a report's time; for tests that look at no figure of a race drawn already."""
+    monkeypatch.setattr("adamas.lab.report.draw_all", lambda *_, **__: None)

@@ -118,6 +118,7 @@ def test_intervals_are_against_adam_and_paired(race: SmallRace) -> None:
     assert -1 <= gain <= 1
 
 
+@pytest.mark.usefixtures("no_report")
 def test_same_command_same_numbers(race: SmallRace, tmp_path: Path) -> None:
     again = compare(
         ["digits-softmax", "t0-bowl"], optimizers=["SGD", "adam", f"{race.rule_file}:plain"],

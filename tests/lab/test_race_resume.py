@@ -31,12 +31,6 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in event.items() if k not in TIMES} for event in events]
 
 
-@pytest.fixture
-def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report is made from the records and looked at elsewhere; leave it out."""
-    monkeypatch.setattr("adamas.lab.contest.build", lambda folder, lang: {})
-
-
 @pytest.mark.usefixtures("no_report")
 def test_a_killed_race_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -84,6 +78,7 @@ def test_a_folder_has_one_writer_and_a_killed_one_blocks_nobody(tmp_path: Path) 
     assert not (folder / ".lock").exists()
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_resuming_a_finished_race_runs_nothing(race: SmallRace, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a finished run was done again")

@@ -306,6 +306,7 @@ def test_chinese_report_beside_the_english_one(race: SmallRace, tmp_path: Path) 
     assert json.loads((race.folder / "summary.json").read_text())["lang"] == "en"
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_report_command_as_json(race: SmallRace, tmp_path: Path) -> None:
     result = invoke("report", race.folder, "--out", tmp_path, "--format", "csv", "--json")
     found = json.loads(result.stdout)

@@ -21,6 +21,7 @@ def browser() -> Iterator[Any]:
         yield started
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("lang", "scheme", "packed"), [("en", "light", False), ("zh", "dark", True)])
 def test_the_page_works_alone(
     race: SmallRace, tmp_path: Path, browser: Any, monkeypatch: pytest.MonkeyPatch, lang: str, scheme: str, packed: bool

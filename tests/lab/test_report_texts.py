@@ -128,6 +128,7 @@ def test_parquet_equals_the_records(race: SmallRace) -> None:
     assert {type(r["lr"]) for r in rows} == {float}
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_parquet_is_refused_without_pyarrow(race: SmallRace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_parquet, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install pyarrow"):
