@@ -204,4 +204,4 @@ def required() -> list[str]:
     for name in names:
         if name not in NEEDS:
             raise pytest.UsageError(f"ADAMAS_REQUIRE={name} must be one of {', '.join(NEEDS)}")
-    return names
+    return list(dict.fromkeys(names))
