@@ -14,17 +14,19 @@ import sys
 import types
 import unittest
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
 import pytest
 import torch
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim import lr_scheduler as schedulers
+from torch.optim.swa_utils import SWALR
 
 MODULE = importlib.import_module(os.environ.get("OPT", "adamas.torch"))
 NAMES = ("Adam", "AdamW", "SGD", "Adagrad", "RMSprop", "Adadelta", "NAdam", "RAdam", "Adamax", "SparseAdam")
+Maker = Callable[[torch.optim.Optimizer], Any]
 FLAGS = ("foreach", "fused", "differentiable")
 """Choices of implementation; at most one of them is true."""
 
@@ -107,6 +109,11 @@ def over(infos: list[Any]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("info", infos, ids=lambda info: info.optim_cls.__name__)
 
 
+def each_upstream(names: Iterable[str]) -> pytest.MarkDecorator:
+    """Run a test once for each of these tests of torch's, whose names are the parameters."""
+    return pytest.mark.parametrize("upstream", list(names))
+
+
 def settings(info: Any, dtype: torch.dtype = torch.float32) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, constructor arguments) of a class, those of torch's database for this dtype; fresh tensors each time."""
     for entry in info.optim_inputs_func("cpu", dtype):
@@ -154,10 +161,59 @@ def train(info: Any, opt: torch.optim.Optimizer, params: list[torch.Tensor], ste
         opt.step()
 
 
-def advance(schedulers: list[Any], loss: torch.Tensor) -> None:
+def two_groups(module: Any, name: str = "SGD") -> Any:
+    """An optimizer of two groups, the lr of the first a number and that of the second a tensor."""
+    one, two = parameters((3, 4), (17,))
+    return getattr(module, name)([{"params": [one]}, {"params": [two], "lr": torch.tensor(0.5)}], lr=0.0625)
+
+
+def step(opt: Any, k: int = 0) -> None:
+    """A step with random gradients, the same for the same k."""
+    for group in opt.param_groups:
+        for p in group["params"]:
+            p.grad = parameters(tuple(p.shape), seed=k)[0]
+    opt.step()
+
+
+def numbers(opt: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """Everything in the groups but the parameters."""
+    return [{k: v for k, v in group.items() if k != "params"} for group in opt.param_groups]
+
+
+def cycles(opt: torch.optim.Optimizer) -> bool:
+    """Whether it has a momentum that a scheduler can turn."""
+    return "betas" in opt.defaults or "momentum" in opt.defaults
+
+
+SCHEDULERS: dict[str, Maker] = {
+    "LambdaLR": lambda o: schedulers.LambdaLR(o, lambda k: 0.9**k),
+    "MultiplicativeLR": lambda o: schedulers.MultiplicativeLR(o, lambda k: 0.9),
+    "StepLR": lambda o: schedulers.StepLR(o, 3, 0.5),
+    "MultiStepLR": lambda o: schedulers.MultiStepLR(o, [2, 5], 0.5),
+    "ConstantLR": lambda o: schedulers.ConstantLR(o, 0.25, 4),
+    "LinearLR": lambda o: schedulers.LinearLR(o, 0.4, total_iters=4),
+    "ExponentialLR": lambda o: schedulers.ExponentialLR(o, 0.9),
+    "SequentialLR": lambda o: schedulers.SequentialLR(
+        o, [schedulers.ConstantLR(o, 0.5, 9), schedulers.ExponentialLR(o, 0.9)], [4]
+    ),
+    "PolynomialLR": lambda o: schedulers.PolynomialLR(o, 5, 0.9),
+    "CosineAnnealingLR": lambda o: schedulers.CosineAnnealingLR(o, 5),
+    "ChainedScheduler": lambda o: schedulers.ChainedScheduler(
+        [schedulers.ConstantLR(o, 0.5, 3), schedulers.ExponentialLR(o, 0.9)]
+    ),
+    "ReduceLROnPlateau": lambda o: schedulers.ReduceLROnPlateau(o, patience=1),
+    "CyclicLR": lambda o: schedulers.CyclicLR(o, 0.001, 0.01, 3, cycle_momentum=cycles(o)),
+    "CosineAnnealingWarmRestarts": lambda o: schedulers.CosineAnnealingWarmRestarts(o, 3),
+    "OneCycleLR": lambda o: schedulers.OneCycleLR(o, 0.01, total_steps=12, cycle_momentum=cycles(o)),
+    "SWALR": lambda o: SWALR(o, 0.05, anneal_epochs=4),
+}
+"""One of each kind, by name."""
+
+
+def advance(made: list[Any], loss: torch.Tensor) -> None:
     """One epoch of every scheduler."""
-    for s in schedulers:
-        s.step(loss) if isinstance(s, ReduceLROnPlateau) else s.step()
+    for s in made:
+        s.step(loss) if isinstance(s, schedulers.ReduceLROnPlateau) else s.step()
 
 
 def assert_same(a: Any, b: Any, path: str = "") -> None:

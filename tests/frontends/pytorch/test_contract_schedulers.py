@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,43 +11,9 @@ import torch
 from torch.optim import lr_scheduler as schedulers
 from torch.optim.swa_utils import SWALR, AveragedModel, get_ema_multi_avg_fn, update_bn
 
-from frontends.pytorch.contract import INFOS, MODULE, assert_same, over, parameters, train
+from frontends.pytorch.contract import INFOS, MODULE, SCHEDULERS, Maker, assert_same, numbers, over, parameters, train
 
-Maker = Callable[[torch.optim.Optimizer], Any]
-
-SCHEDULERS: dict[str, Maker] = {
-    "LambdaLR": lambda o: schedulers.LambdaLR(o, lambda k: 0.9**k),
-    "MultiplicativeLR": lambda o: schedulers.MultiplicativeLR(o, lambda k: 0.9),
-    "StepLR": lambda o: schedulers.StepLR(o, 3, 0.5),
-    "MultiStepLR": lambda o: schedulers.MultiStepLR(o, [2, 5], 0.5),
-    "ConstantLR": lambda o: schedulers.ConstantLR(o, 0.25, 4),
-    "LinearLR": lambda o: schedulers.LinearLR(o, 0.4, total_iters=4),
-    "ExponentialLR": lambda o: schedulers.ExponentialLR(o, 0.9),
-    "SequentialLR": lambda o: schedulers.SequentialLR(
-        o, [schedulers.ConstantLR(o, 0.5, 9), schedulers.ExponentialLR(o, 0.9)], [4]
-    ),
-    "PolynomialLR": lambda o: schedulers.PolynomialLR(o, 5, 0.9),
-    "CosineAnnealingLR": lambda o: schedulers.CosineAnnealingLR(o, 5),
-    "ChainedScheduler": lambda o: schedulers.ChainedScheduler(
-        [schedulers.ConstantLR(o, 0.5, 3), schedulers.ExponentialLR(o, 0.9)]
-    ),
-    "ReduceLROnPlateau": lambda o: schedulers.ReduceLROnPlateau(o, patience=1),
-    "CyclicLR": lambda o: schedulers.CyclicLR(o, 0.001, 0.01, 3, cycle_momentum=cycles(o)),
-    "CosineAnnealingWarmRestarts": lambda o: schedulers.CosineAnnealingWarmRestarts(o, 3),
-    "OneCycleLR": lambda o: schedulers.OneCycleLR(o, 0.01, total_steps=12, cycle_momentum=cycles(o)),
-    "SWALR": lambda o: SWALR(o, 0.05, anneal_epochs=4),
-}
 STEPS = 9
-
-
-def cycles(opt: torch.optim.Optimizer) -> bool:
-    """Whether it has a momentum that a scheduler can turn."""
-    return "betas" in opt.defaults or "momentum" in opt.defaults
-
-
-def rate(opt: torch.optim.Optimizer) -> list[Any]:
-    """All numbers of the groups."""
-    return [{k: v for k, v in group.items() if k != "params"} for group in opt.param_groups]
 
 
 def extra(info: Any) -> dict[str, Any]:
@@ -71,7 +36,7 @@ def test_schedulers_turn_the_same_numbers(info: Any, make: Maker) -> None:
     opt, twin, again = (cls(g, lr=0.01, **extra(info)) for cls, g in zip(classes, groups, strict=True))
     one, two, three = (make(o) for o in (opt, twin, again))
     for k in range(STEPS):
-        assert rate(opt) == rate(twin)
+        assert numbers(opt) == numbers(twin)
         for o in (opt, twin, again):
             train(info, o, [p for group in o.param_groups for p in group["params"]], 1, k)
         for s in (one, two, three):
@@ -81,8 +46,8 @@ def test_schedulers_turn_the_same_numbers(info: Any, make: Maker) -> None:
             fresh = info.optim_cls(copy.deepcopy([{"params": g["params"]} for g in opt.param_groups]), **extra(info))
             again, three = fresh, make(fresh)
             fresh.load_state_dict(saved[0]), three.load_state_dict(saved[1])
-    assert rate(again) == rate(opt)
-    assert len({str(rate(opt)), str(rate(info.optim_cls(parameters((2,)), lr=0.01)))}) == 2
+    assert numbers(again) == numbers(opt)
+    assert len({str(numbers(opt)), str(numbers(info.optim_cls(parameters((2,)), lr=0.01)))}) == 2
     params = [[p for group in o.param_groups for p in group["params"]] for o in (opt, again, twin)]
     assert_same(params[1], params[0])
     torch.testing.assert_close(params[0], params[2])
