@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
+import json
 import os
+import subprocess
 import sys
 import types
 import unittest
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,13 +123,18 @@ def settings(info: Any, dtype: torch.dtype = torch.float32) -> Iterator[tuple[st
         yield entry.desc, copy.deepcopy(entry.kwargs)
 
 
+def refused(info: Any, kwargs: dict[str, Any], flag: str) -> bool:
+    """Whether torch refuses the flag: Adam and AdamW with `foreach` take no tensor for lr, the other classes do."""
+    names = ("Adam", "AdamW")
+    return flag == "foreach" and isinstance(kwargs.get("lr"), torch.Tensor) and info.optim_cls.__name__ in names
+
+
 def flagged(info: Any, flags: tuple[str, ...] = FLAGS) -> Iterator[tuple[str, dict[str, Any]]]:
     """The same, once without a flag and once with each that the class has."""
     for name, kwargs in settings(info):
         yield name, kwargs
         for flag in flags:
-            tensor_lr = isinstance(kwargs.get("lr"), torch.Tensor)
-            if flag in info.supported_impls and not (flag == "foreach" and tensor_lr):  # torch refuses the two together
+            if flag in info.supported_impls and not refused(info, kwargs, flag):
                 yield f"{name}, {flag}", copy.deepcopy(kwargs) | {flag: True}
 
 
@@ -214,6 +222,28 @@ def advance(made: list[Any], loss: torch.Tensor) -> None:
     """One epoch of every scheduler."""
     for s in made:
         s.step(loss) if isinstance(s, schedulers.ReduceLROnPlateau) else s.step()
+
+
+def processes(worker: Path, count: int, folder: Path, limit: float = 300.0) -> list[dict[str, str]]:
+    """Run `python WORKER RANK MEETING_FILE REPORT_FILE` for each rank at once; the reports that they wrote."""
+    if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
+        pytest.skip("this torch has no gloo")
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    files = [folder / f"report{rank}" for rank in range(count)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, str(worker), str(rank), str(folder / "meeting"), str(file)],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for rank, file in enumerate(files)
+    ]  # fmt: skip
+    try:
+        said = [process.communicate(timeout=limit)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    assert all(file.exists() for file in files), "\n".join(said)
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
 def assert_same(a: Any, b: Any, path: str = "") -> None:

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 import torch
 
-from frontends.pytorch.contract import DENSE, FUSED, INFOS, assert_same, each, over, parameters, settings, train
+from frontends.pytorch.contract import (
+    DENSE,
+    FUSED,
+    INFOS,
+    assert_same,
+    each,
+    over,
+    parameters,
+    refused,
+    settings,
+    train,
+)
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 FLAGGED = [pytest.param(info, flag, id=f"{info.optim_cls.__name__}-{flag}") for info in DENSE for flag in ("foreach", "fused") if flag in info.supported_impls]  # fmt: skip
@@ -35,8 +46,8 @@ def test_flags_change_no_bit(info: Any, flag: str, dtype: torch.dtype) -> None:
     """foreach and fused name torch's implementations; here there is one, so parameters and state are the same bits."""
 
     def body(kwargs: dict[str, Any]) -> None:
-        if isinstance(kwargs.get("lr"), torch.Tensor) and flag == "foreach":
-            return  # torch refuses the two together
+        if refused(info, kwargs, flag):
+            return
         one, two = model(dtype), model(dtype)
         plain, other = info.optim_cls(one, **copy.deepcopy(kwargs)), info.optim_cls(two, **kwargs, **{flag: True})
         halting(info, plain, one), halting(info, other, two)
