@@ -102,6 +102,31 @@ def test_missing_gradients_are_seen(info: Any) -> None:
             assert torch.equal(p, q) == (j == missing)
 
 
+@pytest.mark.parametrize(
+    "kwargs",
+    [{}, {"momentum": 0.75}, {"momentum": 0.75, "nesterov": True}, {"weight_decay": 0.125}, {"maximize": True}],
+    ids=str,
+)
+def test_complex_sgd_over_lists(kwargs: dict[str, Any]) -> None:
+    """SGD of a complex parameter, with `foreach` or without: the same bits; compiled, the same within rounding."""
+    params = [parameters((3, 2), dtype=torch.complex64) for _ in range(3)]
+    plain, lists, compiled = (
+        MODULE.SGD(p, lr=0.125, foreach=foreach, **kwargs)
+        for p, foreach in zip(params, (False, True, True), strict=True)
+    )
+    run = torch.compile(compiled.step, backend="eager")
+    for k in range(4):
+        for (p,) in params:
+            p.grad = parameters((3, 2), dtype=torch.complex64, seed=k)[0]
+        plain.step(), lists.step(), run()
+    assert_same(params[1], params[0])
+    assert_same(list(lists.state[params[1][0]].values()), list(plain.state[params[0][0]].values()))
+    torch.testing.assert_close(
+        params[2], params[0], rtol=0, atol=4 * 8 * 2.0**-24 * 4
+    )  # four steps of numbers below four
+    assert not torch.allclose(params[0][0], parameters((3, 2), dtype=torch.complex64)[0])
+
+
 @over(DENSE)
 def test_a_compiled_step_method(info: Any) -> None:
     """`torch.compile(opt.step)` steps as `opt.step` does."""

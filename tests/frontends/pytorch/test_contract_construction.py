@@ -18,7 +18,7 @@ from frontends.pytorch.contract import (
     flagged,
     over,
     parameters,
-    settings,
+    refused,
     train,
 )
 
@@ -59,12 +59,21 @@ def test_fused_excludes_the_other_flags(info: Any) -> None:
 
 @over(FUSED)
 def test_fused_refuses_parameters_without_storage(info: Any) -> None:
-    """A parameter on the meta device has nothing to step on."""
-    p = torch.nn.Parameter(torch.empty(3, device="meta"))
-    p.grad = torch.empty_like(p)
-    opt = info.optim_cls([p], fused=True)
+    """A parameter on the meta device has nothing to step on; without its gradient there is nothing to do."""
+    with torch.device("meta"):
+        model = torch.nn.Linear(3, 5)
+    opt = info.optim_cls(model.parameters(), fused=True)
+    for p in model.parameters():
+        p.grad = torch.empty_like(p)
     with pytest.raises(RuntimeError, match="`fused=True` requires all the params to be floating point Tensors"):
         opt.step()
+    opt.zero_grad(set_to_none=True)
+    model.to_empty(device="cpu")  # gives the model other parameters
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    before = [p.detach().clone() for p in model.parameters()]
+    opt.step()
+    assert_same([p.detach() for p in model.parameters()], before)
 
 
 @over(DENSE)
@@ -111,7 +120,10 @@ def test_a_tensor_lr_is_a_number(info: Any) -> None:
     """A tensor of one element, whatever its dimensions, does what the number does, scheduler or not."""
 
     def body(kwargs: dict[str, Any]) -> None:
-        kwargs.pop("lr", None)
+        kwargs["lr"] = torch.tensor(1.0)
+        if refused(info, kwargs, "foreach") and kwargs.get("foreach"):
+            return
+        del kwargs["lr"]
         for dims in range(3):
             for scheduled in (False, True):
                 one, two = parameters((10, 5), (10,)), parameters((10, 5), (10,))
@@ -131,7 +143,7 @@ def test_a_tensor_lr_is_a_number(info: Any) -> None:
                 assert float(tensor) == opts[1].param_groups[0]["lr"]
                 assert_same(one, two)
 
-    each(settings(info), body)
+    each(flagged(info, ("foreach", "fused")), body)
 
 
 @over(INFOS)

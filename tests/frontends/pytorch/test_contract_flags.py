@@ -135,3 +135,56 @@ def test_state_given_by_a_hook_is_kept(info: Any, amsgrad: bool) -> None:
             torch.testing.assert_close(opt.state[p][slot].float(), plain.state[q][slot], rtol=0.03, atol=2e-3)
         # the first step is a sign, later ones differ by the error of the moments: 5 * lr * 0.03 and torch's own 5e-3
         torch.testing.assert_close(p, q, rtol=0, atol=5e-4)
+
+
+MIXED = [info for info in FUSED if info.optim_cls.__name__ in ("Adam", "AdamW")]
+
+
+@over(MIXED)
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_a_hook_gives_state_to_some(info: Any, amsgrad: bool) -> None:
+    """Parameters that had float32 state keep its dtype and its steps; those given bfloat16 by a hook have that."""
+    slots = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if amsgrad else [])]
+    one, two, alone = parameters((33, 3)), parameters((64,), seed=9), parameters((33, 3))
+    opt = info.optim_cls([{"params": one}, {"params": two}], fused=True, amsgrad=amsgrad)
+    twin = info.optim_cls(alone, fused=True, amsgrad=amsgrad)
+    opt.state[one[0]].update({"step": torch.tensor(0.0), **{slot: torch.zeros_like(one[0]) for slot in slots}})
+
+    def hook(o: Any, args: Any, kwargs: Any) -> None:
+        for p in (*one, *two):
+            if not o.state[p]:
+                zeros = {slot: torch.zeros_like(p, dtype=torch.bfloat16) for slot in slots}
+                o.state[p].update({"step": torch.tensor(0.0), **zeros})
+
+    opt.register_step_pre_hook(hook)
+    for k in range(3):
+        one[0].grad, alone[0].grad = (parameters((33, 3), seed=k)[0] for _ in range(2))
+        two[0].grad = parameters((64,), seed=k)[0]
+        opt.step(), twin.step()
+    assert_same(one, alone)
+    assert [opt.state[one[0]][slot].dtype for slot in slots] == [torch.float32] * len(slots)
+    assert [opt.state[two[0]][slot].dtype for slot in slots] == [torch.bfloat16] * len(slots)
+
+
+@over(MIXED)
+def test_bfloat16_state_is_rounded_after_the_step(info: Any) -> None:
+    """As in float32, the state rounded to bfloat16 after each step: the parameters' bits, and those of the state."""
+
+    def body(kwargs: dict[str, Any]) -> None:
+        one, two = parameters((64,), (33, 3)), parameters((64,), (33, 3))
+        opt = info.optim_cls(one, fused=True, **copy.deepcopy(kwargs))
+        reference = info.optim_cls(two, fused=True, **copy.deepcopy(kwargs))
+        slots = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if kwargs.get("amsgrad") else [])]
+        for p in one:
+            zeros = {slot: torch.zeros_like(p, dtype=torch.bfloat16) for slot in slots}
+            opt.state[p].update({"step": torch.tensor(0.0), **zeros})
+        for k in range(7):
+            train(info, opt, one, 1, k), train(info, reference, two, 1, k)
+            assert_same(one, two)
+            for p, q in zip(one, two, strict=True):
+                for slot in slots:
+                    value = reference.state[q][slot]
+                    assert_same(opt.state[p][slot], value.bfloat16())
+                    value.copy_(value.bfloat16())
+
+    each(settings(info), body)

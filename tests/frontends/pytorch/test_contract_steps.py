@@ -24,6 +24,8 @@ from frontends.pytorch.contract import (
     train,
 )
 
+SPARSE = [info for info in INFOS if info.supports_sparse or info.only_supports_sparse_grads]
+
 
 def quadratic(info: Any, opt: torch.optim.Optimizer, weight: torch.Tensor, bias: torch.Tensor) -> Callable[[], Any]:
     """A closure: the squared length of an affine image of a fixed point."""
@@ -121,6 +123,19 @@ def test_zero_gradients_move_nothing_but_decay(info: Any) -> None:
                 assert bool(torch.isfinite(p).all())
 
     each(flagged(info), body)
+
+
+@over(SPARSE)
+def test_a_sparse_gradient_without_rows_moves_nothing(info: Any) -> None:
+    """Of two dimensions, the values of shape (0, 1); the closure's value comes back."""
+    for maximize in (False, True):
+        params = parameters((5, 1))
+        opt = info.optim_cls(params, maximize=maximize)
+        for k in range(3):
+            rows = torch.empty((1, 0), dtype=torch.int64), torch.empty((0, 1))
+            params[0].grad = torch.sparse_coo_tensor(*rows, (5, 1))
+            assert opt.step(lambda k=k: k) == k
+        assert_same(params, parameters((5, 1)))
 
 
 @over(INFOS)
