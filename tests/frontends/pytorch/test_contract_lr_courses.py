@@ -265,6 +265,13 @@ COURSES: dict[str, Course] = {
     "test_swalr_no_anneal": averaged("cos", 1, 0.03125),
     "test_swalr_cosine_anneal_after_multiplicative": averaged("cos", 5, 0.03125, factor),
     "test_swalr_linear_anneal_after_multiplicative": averaged("linear", 4, [0.03125, 0.0625], factor),
+    "test_tensor_lr_stays_tensor": Course(lambda o: plateau(o, patience=0, factor=0.5, min_lr=0.001), 6, RISING),
+    "test_mixed_tensor_and_float_lr": Course(lambda o: plateau(o, patience=0, factor=0.5, min_lr=0.002), 6, RISING),
+    "test_nested_sequential_matches_direct": Course(sequential([], sequential([3], constant, exponential))),
+    "test_nested_chained_matches_direct": Course(sequential([], chained(constant, exponential))),
+    "test_nested_sequential_scheduler_initializes_last_lr": Course(
+        sequential([5], sequential([3], constant, exponential), exponential)
+    ),
     "test_cosine_then_cyclic": after(7, cyclic(0.1, 0.3, 1, step_size_down=3), cosine),
 }  # fmt: skip
 
