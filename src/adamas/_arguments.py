@@ -9,7 +9,7 @@ from typing import Any
 from .engine.backends import BACKENDS
 from .engine.engine import Around
 from .engine.errors import shown
-from .engine.hyper import checked, declared, reject_unknown
+from .engine.hyper import checked, declared, plain_number, reject_unknown
 from .engine.step import NONFINITE, Shape
 from .rules import DECAYS, Hyper, Rule
 
@@ -62,12 +62,10 @@ def number(hyper: Hyper, value: object) -> float:
     Raises:
         TypeError, ValueError: no number, or outside the range.
     """
+    what = "a positive number" if hyper.name in LIMITS else f"a number in {hyper.range}"
     if callable(value):
-        what = "a positive number" if hyper.name in LIMITS else f"a number in {hyper.range}"
         raise TypeError(f"{hyper.name}={shown(value)} must be {what}; it takes no schedule.")
-    result = checked(hyper, value)
-    assert isinstance(result, float)
-    return result
+    return plain_number(hyper, value, what)
 
 
 def betas_of(rule: Rule) -> list[str]:

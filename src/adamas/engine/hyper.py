@@ -28,14 +28,26 @@ def checked(hyper: Hyper, value: object) -> Setting:
     """
     if callable(value) and not isinstance(value, type):
         return value
+    return plain_number(hyper, value, f"a number in {hyper.range}, or a schedule step -> number (see adamas.schedules)")
+
+
+def plain_number(hyper: Hyper, value: object, allowed: str) -> float:
+    """A setting as a float.
+
+    Args:
+        hyper: its declaration.
+        value: as it was given.
+        allowed: what may be given, for the message.
+
+    Raises:
+        TypeError: no number.
+        ValueError: outside the range.
+    """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         array = getattr(value, "ndim", None) == 0 and hasattr(value, "item")
         number = getattr(value, "item", lambda: None)() if array else None
         if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise TypeError(
-                f"{hyper.name}={shown(value)} must be a number in {hyper.range}, or a schedule step -> number "
-                "(see adamas.schedules)."
-            )
+            raise TypeError(f"{hyper.name}={shown(value)} must be {allowed}.")
         value = number
     try:
         number = float(value)

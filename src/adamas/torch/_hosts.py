@@ -108,6 +108,8 @@ def _betas(group: Settings, count: int, label: str) -> Any:
 def _number(value: Any, key: str, label: str) -> float:
     """A setting as a float; tensors of one element give theirs."""
     try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError("a text")
         number = float(value.item() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{label}[{key!r}]={value!r} must be a number or a tensor of one element.") from error

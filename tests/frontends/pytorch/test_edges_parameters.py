@@ -199,6 +199,24 @@ def test_betas_of_another_number_are_refused(betas: Any) -> None:
         opt.step()
 
 
+@pytest.mark.parametrize("key", ["lr", "weight_decay", "eps"])
+@pytest.mark.parametrize("value", ["0.1", b"0.1", None, [0.1]])
+def test_texts_in_a_group_are_no_numbers(key: str, value: Any) -> None:
+    params = pair()
+    opt = adamas.torch.AdamW(params)
+    steps(opt)
+    before = params[0].detach().clone()
+    opt.param_groups[0][key] = value
+    with pytest.raises(TypeError, match=rf"param_groups\[0\]\['{key}'\]=.* must be a number"):
+        opt.step()
+    assert torch.equal(params[0], before)
+
+
+def test_a_class_without_schedules_offers_none() -> None:
+    with pytest.raises(TypeError, match=r"^lr='0.1' must be a number in \[0, inf\)\.$"):
+        adamas.torch.Lion(pair(), lr="0.1")
+
+
 @pytest.mark.parametrize("name", ["Adagrad", "Adadelta", "RMSprop", "SGD", "Adamax"])
 @pytest.mark.parametrize(
     "foreign", [{"decoupled_weight_decay": True}, {"cautious": True}, {"momentum_decay": 0.1}, {"note": object()}]
