@@ -28,7 +28,7 @@ TORCHS = {
     "RAdam": {"betas": (0.8, 0.95)},
     "Adamax": {"weight_decay": 0.1},
 }
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 @pytest.fixture
