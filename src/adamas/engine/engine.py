@@ -6,7 +6,7 @@ import math
 import struct
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -128,12 +128,51 @@ class Plan(Protocol):
         """Compute each group's per-step scalars; returns the groups' new scalar slots."""
         ...
 
+    def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
+        """For each row under a cautious mask, how many components of its step agree with the gradient."""
+        ...
+
     def overflows(self, coefficients: float | Sequence[float]) -> bool:
         """Whether the step would make state that is not finite from gradients that are; nothing is changed."""
         ...
 
-    def run(self, coefficients: float | Sequence[float]) -> Met:
-        """Step every tensor; returns what was met."""
+    def run(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None = None) -> Met:
+        """Step every tensor; returns what was met.
+
+        Args:
+            coefficients: what gradients are multiplied with, for all rows or for each.
+            enlargements: what the cautious mask multiplies each row's step with; found from the rows if not given.
+        """
+        ...
+
+
+class Spread(Protocol):
+    """Other processes, which hold parts of the tensors or further tensors of the same optimizer.
+
+    All of them call the same methods in the same order.
+
+    Attributes:
+        by_row: whether `total` needs a sum for each row.
+        masks: whether a tensor under a cautious mask is divided among processes.
+    """
+
+    by_row: bool
+    masks: bool
+
+    def total(self, sums: Sequence[Sum]) -> Sum:
+        """The sum over all elements of all tensors, each counted once."""
+        ...
+
+    def overflows(self, here: Callable[[], bool]) -> bool:
+        """Whether the step would make state that is not finite on any process; `here` tells it of this one."""
+        ...
+
+    def enlargements(self, kept: Sequence[int | None]) -> list[float]:
+        """What the cautious mask multiplies each row's step with, from the counts of all processes."""
+        ...
+
+    def met(self, here: Met) -> Met:
+        """What the step met on any process."""
         ...
 
 
@@ -161,11 +200,13 @@ class Engine:
         counters: steps that met a non-finite gradient, steps in which state was not finite although the gradients were
             (of steps left out: would have been), steps left out, tensors copied at every step.
         last_norm: of the gradients of the last step, where one was asked for.
+        spread: other processes that take part in the step, if there are any.
     """
 
     def __init__(self, around: Around, keeper: Keeper):
         self.around, self.keeper = around, keeper
         self.workers: Workers = POOL
+        self.spread: Spread | None = None
         self.groups: list[Group] = []
         self.counters = {"nonfinite": 0, "overflow": 0, "skipped": 0, "staged": 0}
         self.last_norm: float | None = None
@@ -189,30 +230,45 @@ class Engine:
         """
         new_scalars = plan.scalars()
         coefficients: float | Sequence[float] = 1.0
+        enlargements: Sequence[float] | None = None
         if self.around.surveys:
             strict, clips = self.around.nonfinite != "propagate", self.around.clips
-            sums = plan.survey(clips and not strict)  # clipping by value would hide an infinity
+            sums = self._survey(plan, clips and not strict)  # clipping by value would hide an infinity
             if strict and not all(s.finite for s in sums):
                 return self._refuse("nonfinite", "a gradient has a non-finite element")
             largest = sum(sums, Sum()).root() if strict else 0.0
             if self.around.norms:
-                sums = plan.survey(clips) if clips and strict else sums
+                sums = self._survey(plan, clips) if clips and strict else sums
                 coefficients = self._coefficients(sums, sum(sums, Sum()))
-            if strict and not largest * self.around.grad_scale < HARMLESS and plan.overflows(coefficients):
+            if strict and not largest * self.around.grad_scale < HARMLESS and self._overflows(plan, coefficients):
                 return self._refuse("overflow", "a gradient is so large that a state slot would overflow")
-        met = plan.run(coefficients)
+        if self.spread is not None and self.spread.masks:
+            enlargements = self.spread.enlargements(plan.agreements(coefficients))
+        met = plan.run(coefficients, enlargements)
+        if self.spread is not None:
+            met = self.spread.met(met)
         for group, new in zip(self.groups, new_scalars, strict=True):
             group.t += 1
             group.scalar_state = new
-        if met is not NOTHING:
+        if met != NOTHING:
             self.counters["nonfinite"] += met.nonfinite
             self.counters["overflow"] += met.overflow
         return True
 
+    def _survey(self, plan: Plan, clips: bool) -> Sequence[Sum]:
+        sums = plan.survey(clips)
+        return sums if self.spread is None else [self.spread.total(sums)]
+
+    def _overflows(self, plan: Plan, coefficients: float | Sequence[float]) -> bool:
+        if self.spread is None:
+            return plan.overflows(coefficients)
+        return self.spread.overflows(lambda: plan.overflows(coefficients))
+
     def _refuse(self, counter: str, what: str) -> bool:
         if self.around.nonfinite == "raise":
+            when = f" at step {self.groups[0].t + 1}" if self.groups else ""
             raise FloatingPointError(
-                f"{what} at step {self.groups[0].t + 1}; nothing was changed. "
+                f"{what}{when}; nothing was changed. "
                 'nonfinite="skip" leaves such steps out, "propagate" lets them through.'
             )
         self.counters[counter] += 1

@@ -53,39 +53,53 @@ class ReferencePlan:
             out.append(sum_of_squares(g))
         return out
 
+    def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
+        for row in self.rows:
+            row.gather()
+        return [self._agreement(k, self._inputs(k, coefficients)) for k in range(len(self.rows))]
+
+    def _agreement(self, k: int, x: dict[str, Any]) -> int | None:
+        form, dtype = self.engine.groups[self.groups[k]].form, self.rows[k].format.compute_dtype
+        return int(np.sum(run_pass(form.resolved, form.shape, x, dtype)["agreement"])) if form.shape.cautious else None
+
+    def _inputs(self, k: int, coefficients: float | Sequence[float]) -> dict[str, Any]:
+        """What the pass takes of a row, before any enlargement."""
+        row, index = self.rows[k], self.groups[k]
+        dtype, group = row.format.compute_dtype, self.engine.groups[index]
+        arrays = {n: flat(a) for n, a in self.engine.keeper.slots(row, group).items()}
+        dropped = {s.name: None for s in group.form.resolved.rule.slots if not s.scalar and s.name not in arrays}
+        x: dict[str, Any] = {**self.values[index], **dropped, **arrays}
+        x |= {"p": flat(row.work_p).astype(dtype), "g": flat(row.work_g).astype(dtype)}
+        factor = coefficients if isinstance(coefficients, float) else coefficients[k]
+        return x | {"coefficient": factor, "keep_scale": 1.0}
+
     def overflows(self, coefficients: float | Sequence[float]) -> bool:
-        return self._pass(coefficients, stores=False).overflow
+        return self._pass(coefficients, None, stores=False).overflow
 
-    def run(self, coefficients: float | Sequence[float]) -> Met:
-        return self._pass(coefficients, stores=True)
+    def run(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None = None) -> Met:
+        return self._pass(coefficients, enlargements, stores=True)
 
-    def _pass(self, coefficients: float | Sequence[float], stores: bool) -> Met:
+    def _pass(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None, stores: bool) -> Met:
         met = NOTHING
         for row in self.rows:
             row.gather()  # all before the first changes: a gradient may lie in another parameter
         for k, (row, index) in enumerate(zip(self.rows, self.groups, strict=True)):
-            dtype, group = row.format.compute_dtype, self.engine.groups[index]
-            form = group.form
-            state = self.engine.keeper.slots(row, group)
-            p, g = flat(row.work_p), flat(row.work_g)
-            good = np.isfinite(g.astype(dtype))
-            factor = coefficients if isinstance(coefficients, float) else coefficients[k]
-            arrays = {n: flat(a) for n, a in state.items()}
-            dropped = {s.name: None for s in form.resolved.rule.slots if not s.scalar and s.name not in arrays}
-            x: dict[str, Any] = {**self.values[index], **dropped, **arrays}
-            x |= {"p": p.astype(dtype), "g": g.astype(dtype)}
-            x |= {"coefficient": factor, "keep_scale": 1.0}
-            new = run_pass(form.resolved, form.shape, x, dtype)
-            if form.shape.cautious:
-                x["keep_scale"] = enlargement(p.size, int(np.sum(new["agreement"])))
-                new = run_pass(form.resolved, form.shape, x, dtype)
-            lost = [bool((good & ~np.isfinite(np.asarray(new[n]))).any()) for n in arrays]
+            form, p = self.engine.groups[index].form, flat(row.work_p)
+            x = self._inputs(k, coefficients)
+            if enlargements is not None:
+                x["keep_scale"] = enlargements[k]
+            elif form.shape.cautious:
+                x["keep_scale"] = enlargement(p.size, self._agreement(k, x) or 0)
+            new = run_pass(form.resolved, form.shape, x, row.format.compute_dtype)
+            good = np.isfinite(x["g"])
+            lost = [bool((good & ~np.isfinite(np.asarray(new[s.name]))).any()) for s in form.resolved.slots]
             met |= Met(not good.all(), any(lost))
             if not stores:
                 continue
             with np.errstate(all="ignore"):
                 p[...] = np.asarray(new["p"]).astype(p.dtype)
-            for name, values in [(n, np.array(new[n])) for n in arrays]:  # copies: a slot may take another's old values
-                arrays[name][...] = values
+            names = [slot.name for slot in form.resolved.slots]
+            for name, values in [(n, np.array(new[n])) for n in names]:  # copies: a slot may take another's old values
+                x[name][...] = values
             row.scatter()
         return met

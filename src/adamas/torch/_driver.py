@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import islice
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,12 @@ from ._look import Look, Watch, count_versions, make_look
 from ._members import Glance, Member, Reading
 from ._operations import OperationsPlan
 from ._own_step import own_step
+from ._processes import Processes, processes
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
 from ._tensors import array_of, format_of, gradient_array, is_traced, lies_ready
+from ._wrappers import check_fsdp1
 
 if TYPE_CHECKING:
     from ._optimizer import FusedOptimizer
@@ -50,14 +53,25 @@ class Lanes:
         """See `Plan`."""
         return [one for plan in self.plans for one in plan.survey(clips)]
 
+    def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
+        """See `Plan`."""
+        self.found = [plan.agreements(coefficients) for plan in self.plans]
+        return [one for found in self.found for one in found]
+
     def overflows(self, coefficients: float | Sequence[float]) -> bool:
         """See `Plan`."""
         return any(plan.overflows(coefficients) for plan in self.plans)
 
-    def run(self, coefficients: float | Sequence[float]) -> Met:
+    def run(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None = None) -> Met:
         """See `Plan`."""
         assert isinstance(coefficients, float)
-        return reduce(or_, [plan.run(coefficients) for plan in self.plans])
+        if enlargements is None:
+            met = [plan.run(coefficients) for plan in self.plans]
+        else:
+            given = iter(enlargements)
+            shares = [list(islice(given, len(found))) for found in self.found]
+            met = [plan.run(coefficients, share) for plan, share in zip(self.plans, shares, strict=True)]
+        return reduce(or_, met)
 
 
 class Driver:
@@ -74,6 +88,7 @@ class Driver:
         self.keeper = Keeper()
         self.engine = Engine(around, self.keeper)
         self.engine.workers = TEAM
+        self.spread: Processes | None = None
         self.readings: list[Reading] = []
         self.glance: Glance | None = None
         self.plan: CpuPlan | None = None
@@ -90,26 +105,36 @@ class Driver:
         with engine.lock:
             if engine.around.grad_scale != grad_scale:
                 engine.around = replace(engine.around, grad_scale=grad_scale)
-            traced = is_traced()
-            if self.plan is not None and not traced and self.plan.serves() and self._current(optimizer):
-                done = engine.advance(self.plan)
-                if done:
-                    assert self.look is not None
-                    self.look.commit(engine.groups)
-                    self.look.touch()
-                return done
-            self.plan = self.look = None
-            self.delegated = []
-            state = optimizer.tracked_state()
-            before, done = set(map(id, state)), False
+            if self.spread is not None:
+                self.spread.start(engine.around)
             try:
-                done = self._anew(optimizer, state, traced)
-                return done
-            finally:
-                for parameter in [p for p, entry in state.items() if not (entry and done) and id(p) not in before]:
-                    del state[parameter]  # nothing is kept for it, or the step was refused: torch shows nothing then
-                state.track()
-                self.state, self.seen = state, state.flag.changes
+                return self._step(optimizer)
+            except Exception:
+                if self.spread is not None:
+                    self.spread.abandon()
+                raise
+
+    def _step(self, optimizer: FusedOptimizer) -> bool:
+        engine, traced = self.engine, is_traced()
+        if self.plan is not None and not traced and self.plan.serves() and self._current(optimizer):
+            done = engine.advance(self.plan)
+            if done:
+                assert self.look is not None
+                self.look.commit(engine.groups)
+                self.look.touch()
+            return done
+        self.plan = self.look = None
+        self.delegated = []
+        state = optimizer.tracked_state()
+        before, done = set(map(id, state)), False
+        try:
+            done = self._anew(optimizer, state, traced)
+            return done
+        finally:
+            for parameter in [p for p, entry in state.items() if not (entry and done) and id(p) not in before]:
+                del state[parameter]  # nothing is kept for it, or the step was refused: torch shows nothing then
+            state.track()
+            self.state, self.seen = state, state.flag.changes
 
     def _current(self, optimizer: FusedOptimizer) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
@@ -135,6 +160,9 @@ class Driver:
             known.get(id(group)) or Reading(optimizer.host, group, optimizer.settings, f"param_groups[{k}]")
             for k, group in enumerate(groups)
         ]
+        check_fsdp1(groups, self.engine.around)
+        found = processes(self.spread, self.readings, self.engine.around, optimizer._zero)
+        self.spread = self.engine.spread = found
         delegates = optimizer.delegates and not traced
         everyone = list(members_of(self.readings, state, type(optimizer).__name__, delegates))
         if traced:
@@ -156,7 +184,7 @@ class Driver:
             )
         done = True
         for wave in waves:
-            if wave or not self.delegated:
+            if wave or not self.delegated or self.spread is not None:  # other processes may have some
                 done = self._wave(wave, lasting=len(waves) == 1 and not self.delegated)
         if self.delegated:
             assert optimizer.theirs is not None
@@ -183,6 +211,8 @@ class Driver:
         engine.counters["staged"] = len(staged)
         if staged:
             warn_staged(staged, "tensors (tensor.contiguous())")
+        if self.spread is not None:
+            self.spread.start(engine.around, [m for m in members if m.lane != "operations"] + operations)
         native = CpuPlan(engine, rows, groups)
         plan: Plan = native
         if operations:
@@ -192,7 +222,7 @@ class Driver:
         for member in members:
             note(member, engine.groups[member.group], self.exact)
         touched = [m.parameter for m in members if m.lane == "native"]
-        count_versions(touched)
+        count_versions(touched + [m.whole for m in members if m.whole is not None])
         ready = all(lies_ready(m.grad, m.parameter) and not m.parameter.is_inference() for m in members)
         if lasting and ready and not operations and not native.staged:
             self._remember(native, members, rows)
@@ -245,7 +275,7 @@ def _waves(members: list[Member]) -> list[list[Member]]:
                 "Give the optimizer parameter.clone()."
             )
     turn = [0] * len(native)
-    for first, second in sorted((min(pair), max(pair)) for pair in overlaps(arrays)):
+    for first, second in sorted({(min(pair), max(pair)) for pair in (*overlaps(arrays), *_same(native))}):
         turn[second] = max(turn[second], turn[first] + 1)
     waves = [[m for m, k in zip(native, turn, strict=True) if k == wave] for wave in range(max(turn, default=0) + 1)]
     seen: set[int] = set()
@@ -258,6 +288,16 @@ def _waves(members: list[Member]) -> list[list[Member]]:
             else:
                 waves[0].append(member)
     return waves
+
+
+def _same(members: Sequence[Member]) -> Iterator[tuple[int, int]]:
+    """Pairs of shards of one DTensor: all processes must see them, those with empty shards too."""
+    places: dict[int, int] = {}
+    for k, member in enumerate(members):
+        if member.whole is not None:
+            if id(member.whole) in places:
+                yield places[id(member.whole)], k
+            places[id(member.whole)] = k
 
 
 def _spans(members: Sequence[Member]) -> Spans:

@@ -125,7 +125,7 @@ def history(member: Member, exact: Mapping[int, int]) -> tuple[float, ...]:
     host, state = member.reading.host, member.state
     if host.counts:
         t = _plain(state.get("step", 0.0))
-        kept = exact.get(id(member.parameter), 0)
+        kept = exact.get(id(member.key), 0)
         t = kept if t >= ROUNDED and np.float32(kept) == t else t
     else:
         t = float(any(state.get(key) is not None for key in member.slots))
@@ -144,7 +144,7 @@ def note(member: Member, group: Group, exact: dict[int, int]) -> None:
     """
     host, state = member.reading.host, member.state
     if group.t >= ROUNDED:
-        exact[id(member.parameter)] = group.t
+        exact[id(member.key)] = group.t
     if host.integer:
         state["step"] = int(group.t)
     elif host.counts:

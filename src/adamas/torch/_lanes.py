@@ -17,6 +17,7 @@ import torch
 
 from ._checks import check_gradient, check_parameter, refused_layout
 from ._members import Member, Reading
+from ._shards import LocalState, is_sharded_tensor, local, placed_gradient
 from ._tensors import PLAIN, format_of, is_native
 
 LANES = ("native", "rows", "torch", "operations")
@@ -60,11 +61,29 @@ def members_of(readings: Sequence[Reading], state: Mapping[Any, Any], name: str,
             label = names[j] if names else f"param_groups[{k}]['params'][{j}]"
             check_parameter(p, label)
             check_gradient(p, p.grad, label)
-            if delegates and not reading.differentiable and not within_reach(p):
+            if delegates and _takes_torchs(reading, local(p)):
                 yield Member(label, p, p.grad, reading, "torch", state[p])
-                continue
-            grad, lane = _lane(reading, p, p.grad, label, name)
-            yield Member(label, p, grad, reading, lane, state[p])
+            elif is_sharded_tensor(p):
+                yield _shard(reading, p, label, name, state[p])
+            else:
+                grad, lane = _lane(reading, p, p.grad, label, name)
+                yield Member(label, p, grad, reading, lane, state[p])
+
+
+def _takes_torchs(reading: Reading, p: torch.Tensor) -> bool:
+    """Whether torch's own step serves; not its fused one over subclasses on the CPU, which does not look at strides."""
+    blind = p.device.type in KERNEL_DEVICES and bool(reading.view.get("fused"))
+    return not (reading.differentiable or blind or within_reach(p))
+
+
+def _shard(reading: Reading, p: torch.Tensor, label: str, name: str, entry: dict[str, Any]) -> Member:
+    """This process's part of a DTensor."""
+    grad = placed_gradient(p, label)
+    if reading.differentiable:  # on whole tensors, as autograd sees them
+        return Member(label, p, grad, reading, "operations", entry)
+    part, lane = _lane(reading, local(p), local(grad), label, name)
+    slots = [reading.host.key(s.name) for s in reading.form.resolved.slots]
+    return Member(label, local(p), part, reading, lane, LocalState(entry, p, slots, label), whole=p)
 
 
 def _lane(reading: Reading, p: torch.Tensor, grad: torch.Tensor, label: str, name: str) -> tuple[torch.Tensor, str]:

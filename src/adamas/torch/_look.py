@@ -21,6 +21,7 @@ from ..engine.plan import Spans
 from ._look_code import ROW, SOURCE, STATE
 from ._members import Member
 from ._records import FIRST, MAX_DIMS, MEANINGFUL, TYPE_PLACE, WORDS, layout_known, storage_record, undefined, words_at
+from ._shards import present_gradient
 from ._tensors import is_native, memory_fault
 
 
@@ -41,6 +42,11 @@ class Watch:
     size: int
     itemsize: int
     member: Member
+
+    def present(self) -> torch.Tensor | None:
+        """The gradient that is there now."""
+        whole = self.member.whole
+        return self.parameter.grad if whole is None else present_gradient(whole, self.parameter)
 
     def scalars(self) -> list[torch.Tensor]:
         """Step count and scalar slots, those that are tensors, in order."""
@@ -113,7 +119,7 @@ class PlainLook:
         self.lists, self.copies = lists, [list(one) for one in lists]
         self.ledger = Ledger(watches, groups)
         self.watches, self.spans = watches, spans
-        stepped = {id(w.parameter) for w in watches}
+        stepped = {id(w.member.key) for w in watches}
         self.idle = [p for one in lists for p in one if id(p) not in stepped]
         self.parameters = [_face(w.parameter) for w in watches]
         self.gradients = [_face(w.grad)[3:] for w in watches]
@@ -131,7 +137,7 @@ class PlainLook:
             return False
         found = zip(self.watches, self.parameters, self.gradients, self.words, strict=True)
         for watch, parameter, gradient, target in found:
-            grad = watch.parameter.grad
+            grad = watch.present()
             if grad is None or _face(watch.parameter) != parameter or _face(grad)[3:] != gradient or memory_fault(grad):
                 return False
             low = grad.data_ptr()
@@ -150,7 +156,7 @@ class PlainLook:
 
     def touch(self) -> None:
         """See `Look`."""
-        count_versions(w.parameter for w in self.watches)
+        count_versions(t for w in self.watches for t in {w.parameter, w.member.key})
 
 
 def _as(tensor: torch.Tensor, value: float) -> float:
@@ -245,8 +251,8 @@ def make_look(
         return None
     if not all(is_native(t) and not memory_fault(t) for t in tensors):  # only such memory is looked at
         return None
-    native = layout_known() and all(t.dim() <= MAX_DIMS for t in tensors)
-    return (NativeLook if native else PlainLook)(lists, watches, groups, spans)
+    small, plain = all(t.dim() <= MAX_DIMS for t in tensors), all(w.member.whole is None for w in watches)
+    return (NativeLook if small and plain and layout_known() else PlainLook)(lists, watches, groups, spans)
 
 
 def _table(rows: Sequence[tuple[int, ...]], width: int) -> NDArray[np.int64]:

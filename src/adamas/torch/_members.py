@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import is_, itemgetter
@@ -119,6 +119,7 @@ class Member:
         lane: the path of its step; see `_lanes.py`.
         state: its entry in the optimizer's state.
         group: index of its group in the engine.
+        whole: the DTensor whose shard on this process the parameter is.
     """
 
     label: str
@@ -126,8 +127,14 @@ class Member:
     grad: torch.Tensor
     reading: Reading
     lane: str
-    state: dict[str, Any]
+    state: MutableMapping[str, Any]
     group: int = 0
+    whole: torch.Tensor | None = None
+
+    @property
+    def key(self) -> torch.Tensor:
+        """What the optimizer knows it by."""
+        return self.parameter if self.whole is None else self.whole
 
     @property
     def slots(self) -> list[str]:

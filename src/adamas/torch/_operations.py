@@ -18,6 +18,7 @@ from ..rules import VOCABULARY
 from ._keeper import begin
 from ._lists import TensorList
 from ._members import Member
+from ._shards import local
 from ._tensors import PLAIN, is_native, is_traced, no_autocast
 
 WIDE = (torch.float64, torch.complex128)
@@ -110,29 +111,41 @@ class OperationsPlan:
         scale, clip_value = self.engine.around.numbers
         out = []
         for member in self.members:
-            g = member.grad.detach()
+            g = local(member.grad.detach())
             g = torch.view_as_real(g.resolve_conj()) if g.is_complex() else g
             g = bind(prepared, words(torch.float64))(g.double(), scale, clip_value, clips, True)
             out.append(Sum.of(float(g.square().sum())))
         return out
 
+    def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
+        return [self._agreement(member, _at(coefficients, k)) for k, member in enumerate(self.members)]
+
+    def _agreement(self, member: Member, factor: float) -> int | None:
+        form = self.engine.groups[member.group].form
+        if not form.shape.cautious:
+            return None
+        self._make_state(member)
+        with no_autocast(member.parameter), torch.no_grad():
+            new = run_pass(form, self._whole_inputs(member, factor)[0], member.reading.differentiable)
+            return int(local(new["agreement"]).sum())
+
     def overflows(self, coefficients: float | Sequence[float]) -> bool:
-        return self._pass(coefficients, stores=False).overflow
+        return self._pass(coefficients, None, stores=False).overflow
 
-    def run(self, coefficients: float | Sequence[float]) -> Met:
-        return self._pass(coefficients, stores=True)
+    def run(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None = None) -> Met:
+        return self._pass(coefficients, enlargements, stores=True)
 
-    def _pass(self, coefficients: float | Sequence[float], stores: bool) -> Met:
+    def _pass(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None, stores: bool) -> Met:
         met = NOTHING
         lists: dict[Any, list[Member]] = {}
         for k, member in enumerate(self.members):
-            factor = coefficients if isinstance(coefficients, float) else coefficients[k]
+            factor = _at(coefficients, k)
             self._make_state(member)
             with no_autocast(member.parameter), torch.set_grad_enabled(member.reading.differentiable):
                 if self._goes_in_list(member):
                     lists.setdefault((member.group, factor, *_kind(member)), []).append(member)
                 else:
-                    met |= self._step(member, factor, stores)
+                    met |= self._step(member, factor, None if enlargements is None else enlargements[k], stores)
         for (_, factor, *_), members in lists.items():
             with no_autocast(members[0].parameter), torch.no_grad():
                 met |= self._step_list(members, factor, stores)
@@ -184,17 +197,22 @@ class OperationsPlan:
                 torch._foreach_copy_([m.state[key] for m in members], new[name].tensors)
         return met
 
-    def _step(self, member: Member, factor: float, stores: bool) -> Met:
-        group, p = self.engine.groups[member.group], member.parameter
+    def _whole_inputs(self, member: Member, factor: float) -> tuple[dict[str, Any], dict[str, str]]:
+        """What the pass takes, and the state key of each slot."""
+        p = member.parameter
         x, keys = self._inputs(member, factor)
         x |= _own_tensors(member) if member.reading.differentiable else {}
-        kept = {n: x[n] for n in group.scalar_state if isinstance(x[n], torch.Tensor)}
         g = member.grad.to(p.dtype) if p.is_complex() else member.grad
-        x |= {"p": _wide(p), "g": _wide(g)} | {n: _wide(member.state[key]) for n, key in keys.items()}
+        return x | {"p": _wide(p), "g": _wide(g)} | {n: _wide(member.state[key]) for n, key in keys.items()}, keys
+
+    def _step(self, member: Member, factor: float, enlarged: float | None, stores: bool) -> Met:
+        group, p = self.engine.groups[member.group], member.parameter
+        x, keys = self._whole_inputs(member, factor)
+        kept = {n: x[n] for n in group.scalar_state if isinstance(x[n], torch.Tensor)}
+        if enlarged is None:
+            enlarged = enlargement(x["p"].numel(), self._agreement(member, factor) or 0)
+        x["keep_scale"] = enlarged
         new = run_pass(group.form, x, member.reading.differentiable)
-        if group.form.shape.cautious:
-            x["keep_scale"] = enlargement(x["p"].numel(), int(new["agreement"].sum()))
-            new = run_pass(group.form, x, member.reading.differentiable)
         met = _look(p, x["g"], [new[n] for n in keys])
         if stores:
             _put(p, new["p"])
@@ -211,6 +229,10 @@ def _look(p: torch.Tensor, g: torch.Tensor, state: Sequence[torch.Tensor]) -> Me
         return NOTHING
     good = torch.isfinite(g)
     return Met(not bool(good.all()), any(bool((good & ~torch.isfinite(s)).any()) for s in state))
+
+
+def _at(coefficients: float | Sequence[float], k: int) -> float:
+    return coefficients if isinstance(coefficients, float) else coefficients[k]
 
 
 def _place(member: Member, name: str) -> int:

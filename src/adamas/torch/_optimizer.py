@@ -25,6 +25,7 @@ from ._own_step import run_own
 from ._records import ordinary_tensors
 from ._slots import Slots, State
 from ._tensors import is_traced
+from ._wrappers import Zero, check_fsdp1, zero_around
 
 CPU = "cpu"
 is_cpu = attrgetter("is_cpu")
@@ -32,6 +33,9 @@ is_cpu = attrgetter("is_cpu")
 
 class FusedOptimizer(torch.optim.Optimizer):
     """Base of all classes of this module.
+
+    Where parameters are DTensors, or divided by ZeroRedundancyOptimizer, every process must call `step`: norms, checks
+    and masks are over all of them, and the attributes are the same on each (but for `staged`).
 
     Attributes:
         last_grad_norm: global norm of the gradients of the last step, before clipping; None without `clip_norm`.
@@ -44,14 +48,17 @@ class FusedOptimizer(torch.optim.Optimizer):
     settings: ClassVar[frozenset[str]]
     rule: ClassVar[Rule | None] = None
     theirs: ClassVar[type[torch.optim.Optimizer] | None] = None
+    _zero: Zero | None = None
 
     def __init__(
         self, params: Any, *args: Any, clip_norm: float | None = None, nonfinite: str = "propagate", **kwargs: Any
     ):
         self._set_extras({"clip_norm": clip_norm, "nonfinite": nonfinite})
+        self._zero = zero_around()
         with ordinary_tensors():  # torch makes step counts, and Adagrad's state
             super().__init__(params, *args, **kwargs)
         self.__dict__.pop("_unscales", None)
+        check_fsdp1(self.param_groups, self._driver.engine.around)
         for parameter, entry in self.state.items():  # Adagrad begins before the first step
             for key, value in entry.items():
                 halves = value.dtype in (torch.bfloat16, torch.float16) and value.dtype == parameter.dtype
@@ -115,6 +122,8 @@ class FusedOptimizer(torch.optim.Optimizer):
 
     def _whole_step_is_torchs(self) -> bool:
         """Take torch's own step if no kernel of ours reaches any parameter's device; whether it was taken."""
+        if self._zero is not None and self._zero.device == CPU:  # others wait for this process, even if it has none
+            return False
         if CPU in KERNEL_DEVICES and any(map(is_cpu, chain.from_iterable(g["params"] for g in self.param_groups))):
             return False
         own, groups = self.__dict__, self.param_groups
@@ -216,7 +225,7 @@ class FusedOptimizer(torch.optim.Optimizer):
     def __getstate__(self) -> dict[str, Any]:
         plain = {p: dict(entry) if isinstance(entry, dict) else entry for p, entry in self.state.items()}
         state = State(plain.items()).copy()
-        return {**super().__getstate__(), "state": state, "_extras": dict(self._extras)}
+        return {**super().__getstate__(), "state": state, "_extras": dict(self._extras), "_zero": self._zero}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         box = self.__dict__.get("_unboxing")

@@ -1,4 +1,4 @@
-"""One of two processes of `test_contract_distributed.py`: `python distributed_worker.py RANK MEETING_FILE REPORT_FILE`.
+"""One of two processes of `test_contract_distributed.py`: `python distributed_worker.py RANK 2 MEETING_FILE REPORT_FILE`.
 
 It writes a report: the name of each check, and nothing or how it failed.
 """
@@ -96,7 +96,7 @@ def zero(name: str, kwargs: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run every check, whatever the others do."""
-    rank, meeting, report = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    rank, meeting, report = int(sys.argv[1]), sys.argv[3], Path(sys.argv[4])
     warnings.simplefilter("ignore")  # of torch's gloo and ZeRO, about themselves
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from frontends.pytorch.contract import DENSE, MODULE, assert_same, over, parameters, train
+from frontends.pytorch.processes import run_processes
 from snapshots import GUARD
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's checkpoints, about themselves
@@ -22,26 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's checkpoints, abo
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     """What the two processes found, by the name of the check."""
-    if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
-        pytest.skip("this torch has no gloo")
-    folder = tmp_path_factory.mktemp("gloo")
-    worker = Path(__file__).with_name("distributed_worker.py")
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    running = [
-        subprocess.Popen(
-            [sys.executable, str(worker), str(rank), str(folder / "meeting"), str(folder / f"report{rank}")],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    try:
-        said = [process.communicate(timeout=GUARD)[0] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    files = [folder / f"report{rank}" for rank in range(2)]
-    assert all(file.exists() for file in files), "\n".join(said)
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return run_processes("distributed_worker.py", 2, tmp_path_factory.mktemp("gloo"), GUARD)
 
 
 @pytest.mark.parametrize("kind", ["sharded", "zero"])

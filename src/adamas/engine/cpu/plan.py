@@ -94,7 +94,8 @@ class CpuPlan:
 
     def survey(self, clips: bool) -> list[Sum]:
         self._gather()
-        per_row = self.engine.around.clip_tensor_norm is not None
+        spread = self.engine.spread
+        per_row = self.engine.around.clip_tensor_norm is not None or (spread is not None and spread.by_row)
         parts = [(s, s.sums(per_row, clips)) for s in self.segments]
         if not per_row:
             return [one for _, part in parts for one in part]
@@ -109,26 +110,36 @@ class CpuPlan:
             for row in self.rows:
                 row.gather()
 
-    def _attach(self) -> None:
+    def _ready(self) -> None:
+        if not self.engine.around.surveys:
+            self._gather()
         for segment in self.segments:
             if not segment.attached:
                 segment.attach()
 
+    def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
+        self._ready()
+        out: list[int | None] = [None] * len(self.rows)
+        for segment in self.segments:
+            if segment.form.shape.cautious:
+                segment.scale(coefficients)
+                for place, kept in zip(segment.places, segment.agreements(), strict=True):
+                    out[place] = kept
+        return out
+
     def overflows(self, coefficients: float | Sequence[float]) -> bool:
-        self._attach()
+        self._ready()
         for segment in self.segments:
             segment.scale(coefficients)
         return any(segment.overflows() for segment in self.segments)
 
-    def run(self, coefficients: float | Sequence[float]) -> Met:
-        if not self.engine.around.surveys:
-            self._gather()
-        self._attach()
+    def run(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None = None) -> Met:
+        self._ready()
         met = NOTHING
         for segment in self.segments:
             segment.scale(coefficients)
             if segment.form.shape.cautious:
-                segment.agree()
+                segment.enlarge(None if enlargements is None else [enlargements[k] for k in segment.places])
             found = segment.list.run(segment.kernels["run"], self.engine.workers)
             met = found if met is NOTHING else met | found
         if self.staged:

@@ -143,11 +143,16 @@ class Segment:
         kernel = probe_kernel(self.form.resolved, self.shape, self.names)
         return bool(self.slots) and self.list.run(kernel, self.engine.workers).overflow
 
-    def agree(self) -> None:
+    def agreements(self) -> list[int]:
         """First pass of the cautious mask: how many components agree, per row."""
         self.list.run(self.kernels["count"], self.engine.workers)
         counts = self.list.results.reshape(-1)[: len(self.list.items)]
         kept = np.zeros(len(self.rows), np.int64)
         np.add.at(kept, self.list.items[:, 0], counts)
-        for k, row in enumerate(self.rows):
-            self.list.row_reals[k, KEEP_SCALE] = enlargement(row.p.size, int(kept[k]))
+        return kept.tolist()
+
+    def enlarge(self, factors: Sequence[float] | None) -> None:
+        """Set what the cautious mask multiplies each row's step with; found here if not given."""
+        if factors is None:
+            factors = [enlargement(row.p.size, kept) for row, kept in zip(self.rows, self.agreements(), strict=True)]
+        self.list.row_reals[: len(self.rows), KEEP_SCALE] = factors
