@@ -58,6 +58,19 @@ def test_flags_change_no_bit(info: Any, flag: str, dtype: torch.dtype) -> None:
     each(settings(info, dtype), body)
 
 
+@pytest.mark.parametrize(("info", "flag"), FLAGGED)
+def test_gradients_of_other_strides(info: Any, flag: str) -> None:
+    """A gradient in another order of memory than the parameter's moves it as a contiguous one does."""
+    one, two = parameters((18, 7)), parameters((18, 7))
+    opt, twin = info.optim_cls(one, lr=0.125, **{flag: True}), info.optim_cls(two, lr=0.125)
+    for k in range(3):
+        (two[0].grad,) = parameters((18, 7), seed=k)
+        one[0].grad = two[0].grad.t().contiguous().t()
+        opt.step(), twin.step()
+    # three steps of at most ten roundings, of numbers no larger than the largest of the parameter
+    torch.testing.assert_close(one, two, rtol=0, atol=3 * 10 * 2.0**-24 * max(1.0, float(two[0].abs().max())))
+
+
 @over(DENSE)
 def test_dtypes_mix(info: Any) -> None:
     """Parameters of four dtypes in one optimizer do what they do in optimizers of their own."""

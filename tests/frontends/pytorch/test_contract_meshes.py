@@ -21,3 +21,10 @@ def test_network_on_a_mesh(reports: list[dict[str, str]], upstream: str) -> None
     """Given equal gradients, the shares of the four are the whole network's parameters and state, within the bound."""
     for rank, report in enumerate(reports):
         assert not report[upstream], f"process {rank}: {report[upstream]}"
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in SHARDED.values()}))
+def test_strided_gradients_on_a_mesh(reports: list[dict[str, str]], name: str) -> None:
+    """Shares may have gradients in another order of memory than theirs, whatever the flags."""
+    for rank, report in enumerate(reports):
+        assert not report[f"strided {name}"], f"process {rank}: {report[f'strided {name}']}"
