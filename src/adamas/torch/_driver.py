@@ -3,75 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
-from itertools import islice
-from operator import or_
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from ..engine.arrays import warn_staged
 from ..engine.cpu.plan import CpuPlan
 from ..engine.engine import Around, Engine, Group, Plan
-from ..engine.plan import Row, Spans, lay_out, overlaps, repeats
-from ..engine.survey import Met, Sum
+from ..engine.plan import Row
 from ._checks import check_state
 from ._keeper import Keeper, history, note
 from ._lanes import members_of, take_note
-from ._look import Look, Watch, count_versions, make_look
+from ._look import make_look
 from ._members import Glance, Member, Reading
 from ._operations import OperationsPlan
 from ._own_step import own_step
+from ._plain_look import count_versions
 from ._processes import Processes, processes
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
-from ._tensors import array_of, format_of, gradient_array, is_traced, lies_ready
+from ._tensors import is_traced, lies_ready
+from ._watch import Look, Watch
+from ._waves import PlanOfLanes, row_of, spans_of, waves_of
 from ._wrappers import check_fsdp1
 
 if TYPE_CHECKING:
     from ._optimizer import FusedOptimizer
-
-
-class Lanes:
-    """Several plans as one: the members of each lane in turn."""
-
-    def __init__(self, engine: Engine, plans: Sequence[Plan]):
-        self.engine, self.plans = engine, plans
-
-    def scalars(self) -> list[dict[str, float]]:
-        """See `Plan`; a lane returns the scalar slots of groups that it does not hold as they are."""
-        results = [plan.scalars() for plan in self.plans]
-        return [
-            next((r[k] for r in results if r[k] is not group.scalar_state), group.scalar_state)
-            for k, group in enumerate(self.engine.groups)
-        ]
-
-    def survey(self, clips: bool) -> list[Sum]:
-        """See `Plan`."""
-        return [one for plan in self.plans for one in plan.survey(clips)]
-
-    def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
-        """See `Plan`."""
-        self.found = [plan.agreements(coefficients) for plan in self.plans]
-        return [one for found in self.found for one in found]
-
-    def overflows(self, coefficients: float | Sequence[float]) -> bool:
-        """See `Plan`."""
-        return any(plan.overflows(coefficients) for plan in self.plans)
-
-    def run(self, coefficients: float | Sequence[float], enlargements: Sequence[float] | None = None) -> Met:
-        """See `Plan`."""
-        assert isinstance(coefficients, float)
-        if enlargements is None:
-            met = [plan.run(coefficients) for plan in self.plans]
-        else:
-            given = iter(enlargements)
-            shares = [list(islice(given, len(found))) for found in self.found]
-            met = [plan.run(coefficients, share) for plan, share in zip(self.plans, shares, strict=True)]
-        return reduce(or_, met)
 
 
 class Driver:
@@ -176,7 +133,7 @@ class Driver:
         self.paths = Counter(m.lane for m in everyone)
         for member in everyone:
             take_note(member.lane, member.parameter.device.type)
-        waves = _waves(members)
+        waves = waves_of(members)
         if len(waves) > 1 and self.engine.around.surveys:
             raise ValueError(
                 "parameters appear twice or share memory: which gradient would a norm or a check count? "
@@ -199,12 +156,12 @@ class Driver:
         self._gather_groups(members)
         rows, groups, operations = [], [], []
         dense = [m for m in members if m.lane == "native"]
-        spans = _spans(dense)
+        spans = spans_of(dense)
         for member in members:
             if member.lane == "operations":
                 operations.append(member)
                 continue
-            rows.append(touched_rows(member) if member.lane == "rows" else _row(member, spans))
+            rows.append(touched_rows(member) if member.lane == "rows" else row_of(member, spans))
             self.keeper.members[id(rows[-1])] = member
             groups.append(member.group)
         staged = [r.name for r in rows if not r.dense and type(r) is Row]
@@ -216,7 +173,7 @@ class Driver:
         native = CpuPlan(engine, rows, groups)
         plan: Plan = native
         if operations:
-            plan = Lanes(engine, [native, OperationsPlan(engine, operations)])
+            plan = PlanOfLanes(engine, [native, OperationsPlan(engine, operations)])
         if not engine.advance(plan):
             return False
         for member in members:
@@ -255,65 +212,10 @@ class Driver:
             Watch(m.parameter, m.grad, word, r.work_g.nbytes, r.work_g.itemsize, m)
             for m, r, word in zip(members, rows, plan.gradient_words(), strict=True)
         ]
-        self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, _spans(members))
+        self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, spans_of(members))
         if self.look is not None:
             self.plan = plan
             for row in rows:
                 row.release()
             for member in members:
                 member.grad = member.parameter
-
-
-def _waves(members: list[Member]) -> list[list[Member]]:
-    """Members in turns, so that none of a turn share memory; torch steps what appears twice twice."""
-    native = [m for m in members if m.lane == "native"]
-    arrays = [array_of(m.parameter) for m in native]
-    for member, array in zip(native, arrays, strict=True):
-        if repeats(array):
-            raise RuntimeError(
-                f"{member.label} has elements that share memory (an expanded tensor); each must be updated once. "
-                "Give the optimizer parameter.clone()."
-            )
-    turn = [0] * len(native)
-    for first, second in sorted({(min(pair), max(pair)) for pair in (*overlaps(arrays), *_same(native))}):
-        turn[second] = max(turn[second], turn[first] + 1)
-    waves = [[m for m, k in zip(native, turn, strict=True) if k == wave] for wave in range(max(turn, default=0) + 1)]
-    seen: set[int] = set()
-    for member in members:  # other lanes: equal objects only
-        if member.lane != "native":
-            again = id(member.parameter) in seen
-            seen.add(id(member.parameter))
-            if again:
-                waves.append([member])
-            else:
-                waves[0].append(member)
-    return waves
-
-
-def _same(members: Sequence[Member]) -> Iterator[tuple[int, int]]:
-    """Pairs of shards of one DTensor: all processes must see them, those with empty shards too."""
-    places: dict[int, int] = {}
-    for k, member in enumerate(members):
-        if member.whole is not None:
-            if id(member.whole) in places:
-                yield places[id(member.whole)], k
-            places[id(member.whole)] = k
-
-
-def _spans(members: Sequence[Member]) -> Spans:
-    """Memory that the step writes: parameters and the state that is there."""
-    arrays = [array_of(m.parameter) for m in members]
-    for member in members:
-        held = (member.state.get(key) for key in member.slots)
-        arrays += [array_of(s) for s in held if isinstance(s, torch.Tensor) and s.device.type == "cpu"]
-    return Spans(arrays)
-
-
-def _row(member: Member, spans: Spans) -> Row:
-    p = array_of(member.parameter)
-    g = gradient_array(member.grad, member.parameter)
-    kind = format_of(member.parameter)
-    g_kind = format_of(member.grad) if member.grad.is_complex() == member.parameter.is_complex() else kind
-    assert kind is not None
-    assert g_kind is not None
-    return lay_out(member.label, p, g, spans, kind, g_kind)

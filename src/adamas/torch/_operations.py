@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,66 +11,17 @@ import torch
 from ..engine.cpu.codegen import step_module
 from ..engine.cpu.segment import scalar_function
 from ..engine.engine import ARITHMETIC, Engine, Form, scalar_error
-from ..engine.reference import Words, bind
-from ..engine.step import element_pass, enlargement, prepared, scalar_inputs, settled
+from ..engine.reference import bind
+from ..engine.step import enlargement, prepared, scalar_inputs
 from ..engine.survey import NOTHING, Met, Sum
-from ..rules import VOCABULARY
 from ._keeper import begin
 from ._lists import TensorList
 from ._members import Member
 from ._shards import local
+from ._tensor_pass import run_pass, words
 from ._tensors import PLAIN, is_native, is_traced, no_autocast
 
 WIDE = (torch.float64, torch.complex128)
-
-
-def _sqrt(x: Any) -> Any:
-    """Square root whose derivative at 0 is 0, not infinite."""
-    if isinstance(x, TensorList):
-        return x.sqrt()
-    if not isinstance(x, torch.Tensor):
-        return VOCABULARY["sqrt"](x)
-    if not x.requires_grad:
-        return torch.sqrt(x)
-    zero = x == 0
-    return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, x)))
-
-
-@cache
-def words(dtype: torch.dtype) -> Words:
-    """The vocabulary on tensors, or lists of tensors, of one compute type."""
-
-    def where(condition: Any, a: Any, b: Any) -> Any:
-        if isinstance(condition, TensorList):
-            return condition.each(where, a, b)
-        if not isinstance(condition, torch.Tensor):
-            return a if condition else b
-        a, b = (
-            x if isinstance(x, torch.Tensor) else torch.full((), x, dtype=dtype, device=condition.device)
-            for x in (a, b)
-        )
-        return torch.where(condition, a, b)
-
-    return Words(sqrt=_sqrt, abs=abs, where=where, exp=VOCABULARY["exp"], log=VOCABULARY["log"])
-
-
-def run_pass(form: Form, x: Mapping[str, Any], differentiable: bool) -> dict[str, Any]:
-    """One step of whole tensors.
-
-    Args:
-        form: of the group.
-        x: as in `engine.reference.run_pass`.
-        differentiable: whether derivatives must be right at lr = 0 too.
-    """
-    p = x["p"]
-    vocabulary = words(p.tensors[0].dtype if isinstance(p, TensorList) else p.dtype)
-
-    def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-        if function is settled and differentiable:
-            return arguments["p_new"]
-        return bind(function, vocabulary)(**arguments)
-
-    return element_pass(call, form.resolved, form.shape, x)
 
 
 @cache

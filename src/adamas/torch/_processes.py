@@ -103,7 +103,7 @@ class Processes:
             here[path] = here[path] + one
         others = [one.other for one in here.values() if not one.finite]
         flags = [sum(map(math.isinf, others)), sum(map(math.isnan, others)), 0]
-        items = [(path, _digits(one.whole)) for path, one in here.items()] if self.around.norms else []
+        items = [(path, _digits(one.whole)) for path, one in here.items()]
         infinite, nan, failed = self._reduce("total", flags, items)
         self.bad = bool(infinite or nan)
         if failed or (self.bad and self.around.nonfinite != "propagate"):
@@ -149,7 +149,7 @@ class Processes:
             return
         phase = self.ahead[0]
         items: list[tuple[Path, Words]] = []
-        if phase == "total" and self.around.norms:
+        if phase == "total":
             items = [(path, np.zeros(DIGITS, np.int64)) for path in self.buckets]
         elif phase == "agree":
             items = [(path, np.zeros(size, np.int64)) for path, size in self.sizes.items()]

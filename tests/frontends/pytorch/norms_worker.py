@@ -82,9 +82,9 @@ def cases(world: int) -> dict[str, Callable[[], None]]:
     found["gradients: differentiable"] = lambda: differentiable(line)
     found["gradients: refused"] = lambda: refused(line)
     for setting, (name, settings) in SETTINGS.items():
-        found[f"zero: {setting}"] = lambda n=name, s=settings: zero_planted(ZeroPair(n, s), 1)
+        found[f"zero: {setting}"] = lambda n=name, s=settings: zero_planted(ZeroPair(n, s), 2)
     found["zero: more processes than parameters"] = lambda: zero_planted(
-        ZeroPair(*SETTINGS["clip and skip"], shapes=((7, 5),)), 1
+        ZeroPair(*SETTINGS["clip and skip"], shapes=((7, 5),)), 2
     )
     found["zero: copies"] = zero_copied
     found["zero: overlapping"] = zero_overlapping
