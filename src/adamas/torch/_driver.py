@@ -22,7 +22,7 @@ from ._processes import Processes, processes
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
-from ._tensors import is_traced, lies_ready
+from ._tensors import is_recorded, is_traced, lies_ready
 from ._watch import Look, Watch
 from ._waves import PlanOfLanes, row_of, spans_of, waves_of
 from ._wrappers import check_fsdp1
@@ -72,8 +72,8 @@ class Driver:
                 raise
 
     def _step(self, optimizer: FusedOptimizer) -> bool:
-        engine, traced = self.engine, is_traced()
-        if self.plan is not None and not traced and self.plan.serves() and self._current(optimizer):
+        engine = self.engine
+        if self.plan is not None and not is_recorded() and self.plan.serves() and self._current(optimizer):
             done = engine.advance(self.plan)
             if done:
                 assert self.look is not None
@@ -85,7 +85,7 @@ class Driver:
         state = optimizer.tracked_state()
         before, done = set(map(id, state)), False
         try:
-            done = self._anew(optimizer, state, traced)
+            done = self._anew(optimizer, state, is_traced())
             return done
         finally:
             for parameter in [p for p, entry in state.items() if not (entry and done) and id(p) not in before]:

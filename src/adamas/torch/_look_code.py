@@ -56,6 +56,14 @@ def ask_tensor(impl):
     {"; ".join(f"prefetch(impl + {line})" for line in TENSOR_LINES)}
 
 
+@njit("void(int64)", cache=True)
+def ask_storage(impl):
+    """The same for the record of a tensor's storage, which may lie across two lines."""
+    storage = word(impl + {STORAGE})
+    prefetch(storage + {DATA})
+    prefetch(storage + {BYTES})
+
+
 @njit("void(int64,int64,int64,int64)", cache=True)
 def ask_ahead(table, states, k, count):
     """Have brought into the cache what the look at parameter k of the table follows, in stages by distance.
@@ -72,11 +80,11 @@ def ask_ahead(table, states, k, count):
         at = table + {ROW} * near
         impl = word(word(at) + {IMPL})
         meta = word(impl + {AUTOGRAD})
-        prefetch(word(impl + {STORAGE}) + {DATA})
+        ask_storage(impl)
         if meta != 0:
             ask_tensor(word(meta + {GRAD}))
         for s in range(word(at + 80), word(at + 88)):
-            prefetch(word(word(word(states + {STATE} * s) + {IMPL}) + {STORAGE}) + {DATA})
+            ask_storage(word(word(states + {STATE} * s) + {IMPL}))
 
 
 @njit("int64(int64)", cache=True)

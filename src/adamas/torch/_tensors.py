@@ -40,9 +40,16 @@ def is_native(tensor: torch.Tensor) -> bool:
     )
 
 
+is_recorded = torch._C._len_torch_dispatch_stack
+"""How many modes record or replace torch's operations now."""
+
+
 def is_traced() -> bool:
-    """Whether someone records or replaces torch's operations: then the step must be made of them."""
-    return torch._C._len_torch_dispatch_stack() > 0 or torch._C._functorch.peek_interpreter_stack() is not None
+    """Whether someone records, replaces or transforms torch's operations: then the step must be made of them.
+
+    A plan in use need not ask for transforms: the tensors that they wrap are found to be others.
+    """
+    return is_recorded() > 0 or torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def no_autocast(tensor: torch.Tensor) -> AbstractContextManager[Any]:
