@@ -184,7 +184,8 @@ def test_x_that_no_step_can_move_is_said():
         result = minimize(steps=20, xtol=1e-3, **call)
         assert not result.success
         assert (
-            "No step moved x: lr is too small beside x, or the gradient beside the optimizer's eps." in result.message
+            "No step moved x: lr is too small for x, or the gradient for the optimizer's eps."
+            in result.message
         )
     assert "No step moved" not in minimize(lambda x: 7.0, [1.0], steps=5).message  # there is nothing to move for
     assert "No step moved" not in minimize(bowl, [1.0, 2.0], steps=0).message

@@ -9,15 +9,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import importlib
-import json
 import os
-import subprocess
 import sys
 import types
 import unittest
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -222,28 +219,6 @@ def advance(made: list[Any], loss: torch.Tensor) -> None:
     """One epoch of every scheduler."""
     for s in made:
         s.step(loss) if isinstance(s, schedulers.ReduceLROnPlateau) else s.step()
-
-
-def processes(worker: Path, count: int, folder: Path, limit: float = 300.0) -> list[dict[str, str]]:
-    """Run `python WORKER RANK MEETING_FILE REPORT_FILE` for each rank at once; the reports that they wrote."""
-    if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
-        pytest.skip("this torch has no gloo")
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
-    files = [folder / f"report{rank}" for rank in range(count)]
-    running = [
-        subprocess.Popen(
-            [sys.executable, str(worker), str(rank), str(folder / "meeting"), str(file)],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for rank, file in enumerate(files)
-    ]  # fmt: skip
-    try:
-        said = [process.communicate(timeout=limit)[0] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    assert all(file.exists() for file in files), "\n".join(said)
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
 def assert_same(a: Any, b: Any, path: str = "") -> None:

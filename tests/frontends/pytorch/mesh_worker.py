@@ -148,10 +148,10 @@ def close(found: Any, expected: torch.Tensor, what: str, size: float) -> None:
 
 
 def main() -> None:
-    rank, meeting, report = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    rank, world, meeting, report = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
     warnings.simplefilter("ignore")  # of torch's gloo, about itself
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=PROCESSES)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=world)
     done = {}
     for upstream, (name, settings) in SHARDED.items():
         done[upstream] = ""

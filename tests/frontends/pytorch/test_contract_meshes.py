@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from frontends.pytorch.contract import each_upstream, processes
+from frontends.pytorch.contract import each_upstream
 from frontends.pytorch.mesh_worker import PROCESSES, SHARDED
+from frontends.pytorch.processes import run_processes
+from snapshots import GUARD
 
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     """What the processes found, by the name of the test."""
-    return processes(Path(__file__).with_name("mesh_worker.py"), PROCESSES, tmp_path_factory.mktemp("meshes"))
+    return run_processes("mesh_worker.py", PROCESSES, tmp_path_factory.mktemp("meshes"), GUARD)
 
 
 @each_upstream(SHARDED)
