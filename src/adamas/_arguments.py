@@ -218,7 +218,10 @@ class Arguments:
         for name, h in LIMITS.items():
             lines.append(f"    {name}: {h.meaning}; in {h.range}; default {AROUND[name]}.")
         lines.append("    cautious: drop components of the step that point against the gradient (Liang et al. 2024).")
-        lines.append("    nonfinite: 'propagate', 'skip' the step, or 'raise', when a gradient is not finite.")
+        lines.append(
+            "    nonfinite: 'propagate', 'skip' the step, or 'raise', when a gradient is not finite, or so large that"
+        )
+        lines.append("        state would overflow.")
         lines.append("    overrides: {pattern of parameter paths: {hyper-parameter: value}}.")
         lines.append("    backend: 'auto', 'cpu' (compiled) or 'reference' (NumPy, slow, same bits).")
         return "\n".join(lines)

@@ -164,9 +164,7 @@ def minimize(
     else:
         status, message = OUT_OF_STEPS, f"All {steps} steps were done; {tolerances.unmet}."
         if steps and not moved and projected(objective, x, last.grad).any():
-            message += (
-                " No step moved x: lr is too small for x, or the gradient for the optimizer's eps."
-            )
+            message += " No step moved x: lr is too small for x, or the gradient for the optimizer's eps."
     return MinimizeResult(
         message=message,
         success=status == CONVERGED,

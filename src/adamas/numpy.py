@@ -23,8 +23,9 @@ class Optimizer:
     Attributes:
         rule: the member's declaration.
         t: number of steps done.
-        counters: steps that met a non-finite gradient (`nonfinite`), steps left out (`skipped`), strided tensors
-            copied at every step (`staged`).
+        counters: steps that met a non-finite gradient (`nonfinite`), steps in which state was not finite although the
+            gradients were (`overflow`: in float32 a gradient above 1.8e19 has an infinite square, and its parameter is
+            frozen), steps left out (`skipped`), strided tensors copied at every step (`staged`).
         last_norm: global norm of the gradients of the last step, where a norm was asked for; else None.
 
     Every hyper-parameter is an attribute too (`opt.lr = 0.1`) and may be changed between steps.

@@ -183,10 +183,7 @@ def test_x_that_no_step_can_move_is_said():
     for call in ({"fun": lambda x: 1e-200 * (x @ x), "x0": [1.0]}, {"fun": far, "x0": [1e9], "lr": 1e-12}):
         result = minimize(steps=20, xtol=1e-3, **call)
         assert not result.success
-        assert (
-            "No step moved x: lr is too small for x, or the gradient for the optimizer's eps."
-            in result.message
-        )
+        assert "No step moved x: lr is too small for x, or the gradient for the optimizer's eps." in result.message
     assert "No step moved" not in minimize(lambda x: 7.0, [1.0], steps=5).message  # there is nothing to move for
     assert "No step moved" not in minimize(bowl, [1.0, 2.0], steps=0).message
 

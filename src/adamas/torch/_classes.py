@@ -24,7 +24,8 @@ EXTRA_TEXT = """
 
 In addition to torch's arguments:
     clip_norm: all gradients are scaled down to this global Euclidean norm, in the same pass; positive; default None.
-    nonfinite: 'propagate' (torch's way), 'skip' the step, or 'raise', when a gradient is not finite.
+    nonfinite: 'propagate' (torch's way), 'skip' the step, or 'raise', when a gradient is not finite, or so large that
+        state would overflow.
     Both look at all processes that hold parts of the parameters (DTensor, ZeroRedundancyOptimizer).
 """
 FLAGS: dict[str, Any] = {

@@ -40,8 +40,10 @@ class FusedOptimizer(torch.optim.Optimizer):
     Attributes:
         last_grad_norm: global norm of the gradients of the last step, before clipping; None without `clip_norm`.
         last_step_skipped: whether the last step was left out, for an overflow (GradScaler) or `nonfinite="skip"`.
-        counters: steps that met a non-finite gradient (`nonfinite`), steps left out (`skipped`), strided parameters
-            copied at every step (`staged`).
+        counters: steps that met a non-finite gradient (`nonfinite`), steps in which state was not finite although the
+            gradients were (`overflow`), steps left out (`skipped`), strided parameters copied at every step (`staged`).
+            Gradients and state on devices that our kernels do not reach are not counted: to look would wait for them.
+        paths: how many parameters take which path; see `adamas.info`.
     """
 
     host: ClassVar[Host]

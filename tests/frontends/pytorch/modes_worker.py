@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 import adamas.torch
 
 NAMES = [n for n in adamas.torch.CLASSES if not n.startswith("Sparse")]
+ROWS = ["SparseAdam", "SparseAdamW"]
 SETTINGS: dict[str, dict[str, Any]] = {"RMSprop": {"momentum": 0.9, "centered": True}, "SGD": {"momentum": 0.9}}
 
 
@@ -76,10 +77,11 @@ def run(name: str, inside: list[bool], mode: Callable[[], Any], lane: str) -> st
         params = [torch.nn.Parameter(torch.complex(p.detach()[:4], p.detach()[:4]).conj()) for p in params]
     optimizer = None
     for step, within in enumerate(inside):
-        gradients(params, step) if lane == "native" else complex_gradients(params, step)
+        GRADIENTS[lane](params, step)
         with mode() if within else contextlib.nullcontext():
             if optimizer is None:
-                optimizer = getattr(adamas.torch, name)(params, lr=0.01, weight_decay=0.1, **SETTINGS.get(name, {}))
+                decay = {} if name == "SparseAdam" else {"weight_decay": 0.1}
+                optimizer = getattr(adamas.torch, name)(params, lr=0.01, **decay, **SETTINGS.get(name, {}))
             optimizer.step()
     assert optimizer is not None
     assert optimizer.paths == {lane: 2}
@@ -87,9 +89,12 @@ def run(name: str, inside: list[bool], mode: Callable[[], Any], lane: str) -> st
     for p in params:
         digest.update(p.detach().resolve_conj().numpy().tobytes())
         for key, value in sorted(optimizer.state[p].items()):
+            digest.update(key.encode())
+            if not isinstance(value, torch.Tensor):
+                digest.update(str(value).encode())
+                continue
             assert value.device.type == "cpu"
             assert not value.is_inference()
-            digest.update(key.encode())
             digest.update((value.double() if value.dim() == 0 else value.resolve_conj()).numpy().tobytes())
     return digest.hexdigest()
 
@@ -100,15 +105,25 @@ def complex_gradients(params: list[torch.nn.Parameter], step: int) -> None:
         p.grad = torch.randn(p.shape, generator=generator, device="cpu", dtype=torch.complex64)
 
 
+def sparse_gradients(params: list[torch.nn.Parameter], step: int) -> None:
+    for p in params:
+        index = torch.tensor([[0, 3, step]], device="cpu")
+        values = torch.full((3,), 0.5 + step, device="cpu", dtype=torch.float32)
+        p.grad = torch.sparse_coo_tensor(index, values, p.shape, device="cpu", check_invariants=True)
+
+
+GRADIENTS = {"native": gradients, "operations": complex_gradients, "rows": sparse_gradients}
+
+
 def main(mode_name: str) -> None:
     """Print digests by class, order and lane."""
     mode = MODES[mode_name]
     orders = {"first": [True, True, True, False], "later": [False, True, True, False]}
     print(json.dumps({
         f"{lane} {name} {order}": run(name, inside, mode, lane)
-        for lane in ("native", "operations")
+        for lane, names in {"native": NAMES, "operations": NAMES, "rows": ROWS}.items()
         for order, inside in orders.items()
-        for name in NAMES
+        for name in names
     }))  # fmt: skip
 
 
