@@ -65,7 +65,7 @@ def number(hyper: Hyper, value: object) -> float:
     what = "a positive number" if hyper.name in LIMITS else f"a number in {hyper.range}"
     if callable(value):
         raise TypeError(f"{hyper.name}={shown(value)} must be {what}; it takes no schedule.")
-    return plain_number(hyper, value, what)
+    return plain_number(hyper, value, f"a number in {hyper.range}")
 
 
 def betas_of(rule: Rule) -> list[str]:

@@ -13,6 +13,7 @@ from ._objective import Objective
 Array = NDArray[Any]
 
 RUNGS: Final = 80  # of a ladder; each is twice as far as the one before
+STRIDE: Final = 16.0  # the same further out on a flat line, up to the largest numbers
 ROUNDS: Final = 16  # of conjugate gradients
 _EPS: Final = float(np.finfo(np.float64).eps)
 _LARGEST: Final = float(np.finfo(np.float64).max)
@@ -74,7 +75,8 @@ def falls(objective: Objective, at: Point, line: Line, drop: float) -> bool:
 
     The first rung is where the slope promises a fall of `drop` (on a flat line at the spacing of floats), and each
     further one is twice as far, until the loss has risen by more than `drop` or is not a number, the bounds allow no
-    further move, or `RUNGS` rungs are done.
+    further move, or `RUNGS` rungs are done. On a flat line rungs follow in longer strides, up to the largest numbers: a
+    coordinate of large scale looks flat for a long way.
 
     For a convex loss this covers the whole line (between bounds: as far as they do not bend it). Before the first rung
     the fall is at most `drop`, because the loss lies above its tangent. Where it is more than `drop` farther out, there
@@ -84,12 +86,11 @@ def falls(objective: Objective, at: Point, line: Line, drop: float) -> bool:
     first = drop / line.slope if line.slope else 0.0
     first = first or _EPS * max(1.0, float(np.abs(at.x).max()))
     for sense in (line.direction, -line.direction) if line.slope else (line.direction,):
-        previous, length = at.x, first
-        for _ in range(RUNGS):
-            if length > _LARGEST / 4.0:
-                break
+        previous, length, rungs = at.x, first, 0
+        while length <= _LARGEST / 4.0 and (rungs < RUNGS or not line.slope):
             x = np.clip(at.x + length * sense, objective.low, objective.high)
-            length *= 2.0
+            length *= 2.0 if rungs < RUNGS else STRIDE
+            rungs += 1
             if np.array_equal(x, previous):
                 if previous is at.x:  # too short to move x at all
                     continue
@@ -107,14 +108,35 @@ def falls(objective: Objective, at: Point, line: Line, drop: float) -> bool:
 def turns(objective: Objective, at: Point, line: Line, length: float) -> bool:
     """Whether the loss stops falling along the line within `length`: whether its slope there is no longer downward.
 
-    A coordinate that a bound has stopped no longer counts. An infinite loss has stopped falling.
+    A coordinate that a bound has stopped no longer counts. An infinite loss has stopped falling. Where the slope is
+    said to be zero at both ends and the loss has fallen all the same, the slope is not believed: a `fun` in float32
+    has finite differences of zero everywhere.
     """
     beyond = at.x + length * line.direction
     x = np.clip(beyond, objective.low, objective.high)
     if np.array_equal(x, at.x):  # nothing was moved, so nothing was seen
         return False
     loss, grad = objective.or_nan(x)
-    return loss == np.inf or _inner(grad, np.where(beyond == x, line.direction, 0.0)) >= 0.0
+    slope = _inner(grad, np.where(beyond == x, line.direction, 0.0))
+    if line.slope == slope == 0.0 and loss < at.loss - 4.0 * _EPS * abs(at.loss):
+        return False
+    return loss == np.inf or slope >= 0.0
+
+
+@np.errstate(all="ignore")
+def steeper(objective: Objective, at: Point, line: Line, limit: float) -> bool:
+    """Whether the loss changes along the line faster than gradient entries up to `limit` allow.
+
+    The difference is taken over a much longer step than finite differences take, on both sides of the point, so that
+    curvature cancels. Where the bounds leave no room for it, nothing is said.
+    """
+    length = _EPS**0.25 * max(1.0, float(np.abs(at.x).max()))
+    ahead, behind = at.x + length * line.direction, at.x - length * line.direction
+    if any((x < objective.low).any() or (x > objective.high).any() for x in (ahead, behind)):
+        return False
+    losses = [objective.loss_or_nan(x) for x in (ahead, behind)]
+    rounding = 8.0 * _EPS * max(map(abs, losses))
+    return bool(abs(losses[0] - losses[1]) > 2.0 * length * limit * np.abs(line.direction).sum() + rounding)
 
 
 def _inner(a: Array, b: Array) -> float:

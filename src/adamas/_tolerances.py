@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ._minimize_arguments import as_count
 from ._objective import Objective, is_real
-from ._proof import Point, falls, lines, projected, turns
+from ._proof import Point, falls, lines, projected, steeper, turns
 
 Array = NDArray[Any]
 
@@ -123,6 +123,8 @@ class Tolerances:
             if self.gtol is not None and not self._slope(point.x, grad) <= self.gtol:
                 return self._above_gtol
             higher = higher._replace(loss=max(higher.loss, loss))
+        if self._hides_a_slope(higher):
+            return f"finite differences are zero at x, but longer ones exceed gtol={self.gtol:g}"
         if self.ftol is None and self.xtol is None:
             return ""
         for line in lines(objective, higher, self.origins[0]):
@@ -131,6 +133,13 @@ class Tolerances:
             if self.xtol is not None and not turns(objective, point, line, self.xtol):
                 return f"the loss still falls at a distance of xtol={self.xtol:g} from x"
         return ""
+
+    def _hides_a_slope(self, point: Point) -> bool:
+        """Whether finite differences are zero by rounding only."""
+        if self.gtol is None or not isinstance(self.objective.jac, str) or self._slope(point.x, point.grad):
+            return False
+        tried = lines(self.objective, point, self.origins[0])
+        return any(steeper(self.objective, point, line, self.gtol) for line in tried)
 
     def _noise(self, point: Point, loss: float, grad: Array) -> str:
         """How another evaluation differs too much from the first for anything to be claimed."""

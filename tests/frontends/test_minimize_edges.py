@@ -182,3 +182,30 @@ def test_an_argument_of_minimize_among_the_options_is_told_its_place():
         minimize(steady, [1.0], options={"gtol": 1e-6})
     with pytest.raises(TypeError, match="options=3 must be a mapping"):
         minimize(steady, [1.0], options=3)
+
+
+@pytest.mark.parametrize("tolerance", ["gtol", "ftol", "xtol", "tol"])
+def test_a_loss_in_float32_has_finite_differences_of_zero(tolerance: str) -> None:
+    """Steps of 1.5e-8 change nothing in float32, wherever the minimum is."""
+    result = adamas.minimize(
+        lambda x: float((np.float32(x[0]) - np.float32(3)) ** 2), [0.0], lr=0.01, steps=100, **{tolerance: 1e-3}
+    )
+    assert not result.success
+
+
+def test_a_wrong_gradient_of_zero_is_not_believed() -> None:
+    result = adamas.minimize(lambda x: ((x[0] - 3) ** 2, np.zeros(1)), [0.0], jac=True, xtol=1e-3, steps=100)
+    assert not result.success
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e100, 1e200, 1e300])
+@pytest.mark.parametrize("given", [{"tol": 1e-3}, {"ftol": 0.0}, {"ftol": 1e-3}])
+def test_a_coordinate_of_large_scale_is_not_flat(scale: float, given: dict[str, float]) -> None:
+    """The minimum is at 3 * scale, and finite differences at 0 are exactly zero."""
+    result = adamas.minimize(lambda x: (x[0] / scale - 3) ** 2, [0.0], lr=0.05 * scale, steps=100, **given)
+    assert not result.success
+
+
+def test_a_constant_is_still_at_its_minimum() -> None:
+    result = adamas.minimize(lambda x: 2.0, [0.0, 1.0], tol=1e-3, steps=50)
+    assert result.success

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ._members import Member
-from ._tensors import format_of, is_native, memory_fault
+from ._tensors import format_of, has_version, is_native, memory_fault
 
 
 def check_parameter(p: torch.Tensor, label: str) -> None:
@@ -24,7 +24,7 @@ def check_parameter(p: torch.Tensor, label: str) -> None:
             f"{label} has dtype {p.dtype}; a parameter must be of a floating point or complex dtype. "
             "Leave it out of the optimizer, or convert it, e.g. parameter.float()."
         )
-    if p.is_inference() and not torch.is_inference_mode_enabled():
+    if not has_version(p) and not torch.is_inference_mode_enabled():
         raise RuntimeError(
             f"{label} is an inference tensor, which can be updated in inference mode only. "
             "Give the optimizer parameter.clone()."
@@ -44,6 +44,8 @@ def check_gradient(p: torch.Tensor, grad: torch.Tensor, label: str) -> None:
         raise RuntimeError(f"{label} has shape {tuple(p.shape)}, its gradient {tuple(grad.shape)}; they must be equal.")
     if not (grad.is_floating_point() or grad.is_complex()):
         raise RuntimeError(f"{label}: its gradient has dtype {grad.dtype}; it must be floating point or complex.")
+    if grad.is_complex() and not p.is_complex():
+        raise RuntimeError(f"{label} has dtype {p.dtype}, its gradient {grad.dtype}; the gradient must be real, too.")
     _check_memory(grad, f"{label}: its gradient")
 
 
@@ -71,6 +73,17 @@ def check_state(member: Member) -> None:
         held = member.state.get(key)
         if isinstance(held, torch.Tensor):
             _check_memory(held, f"state[{key!r}] of {member.label}")
+    step = member.state.get("step", 0.0)
+    if member.reading.host.counts and not _is_whole(step):
+        raise RuntimeError(f"state['step'] of {member.label} is {step!r}; it must be a whole number from 0 on.")
+
+
+def _is_whole(step: Any) -> bool:
+    try:
+        number = float(step.detach() if isinstance(step, torch.Tensor) else step)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return number.is_integer() and number >= 0
 
 
 def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
@@ -84,6 +97,16 @@ def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
         raise RuntimeError(
             f"state[{key!r}] of {member.label} is {what}, the parameter has shape {tuple(member.parameter.shape)}; "
             "they must be equal. Remove the entry to begin anew."
+        )
+    if held.layout is not torch.strided or not (held.is_floating_point() or held.is_complex()):
+        raise RuntimeError(
+            f"state[{key!r}] of {member.label} is {_layout(held)} and dtype {held.dtype}; it must be strided, and of a "
+            "floating point or complex dtype. Remove the entry to begin anew."
+        )
+    if held.device.type == "meta" != member.parameter.device.type:
+        raise RuntimeError(
+            f"state[{key!r}] of {member.label} is on the meta device and has no values, the parameter is on "
+            f"{member.parameter.device}; load its values, or remove the entry to begin anew."
         )
     return held
 

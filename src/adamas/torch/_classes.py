@@ -65,7 +65,8 @@ def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOp
 def _settings(base: type) -> frozenset[str]:
     """The keys of a parameter group that one of torch's classes reads: the arguments of all its constructors."""
     inits = [vars(c)["__init__"] for c in base.__mro__ if "__init__" in vars(c)]
-    return frozenset(name for init in inits for name in inspect.signature(init).parameters)
+    names = {name for init in inits for name in inspect.signature(init).parameters}
+    return frozenset(names - {"self", "params", "defaults", "args", "kwargs"})
 
 
 def _take_betas(given: dict[str, Any]) -> None:

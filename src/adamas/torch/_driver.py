@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..engine.arrays import warn_staged
 from ..engine.cpu.plan import CpuPlan
 from ..engine.engine import Around, Engine, Group, Plan
@@ -22,7 +24,7 @@ from ._processes import Processes, processes
 from ._slots import State
 from ._sparse import touched_rows
 from ._team import TEAM
-from ._tensors import is_recorded, is_traced, lies_ready
+from ._tensors import has_version, is_recorded, is_traced, lies_ready
 from ._watch import Look, Watch
 from ._waves import PlanOfLanes, row_of, spans_of, waves_of
 from ._wrappers import check_fsdp1
@@ -111,10 +113,10 @@ class Driver:
     def _anew(self, optimizer: FusedOptimizer, state: State, traced: bool) -> bool:
         """Read everything again, and step."""
         self.glance = None
-        groups = optimizer.param_groups
+        groups, graph = optimizer.param_groups, bool(optimizer.defaults.get("differentiable"))
         known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [
-            known.get(id(group)) or Reading(optimizer.host, group, optimizer.settings, f"param_groups[{k}]")
+            known.get(id(group)) or Reading(optimizer.host, group, optimizer.settings, f"param_groups[{k}]", graph)
             for k, group in enumerate(groups)
         ]
         check_fsdp1(groups, self.engine.around)
@@ -176,11 +178,12 @@ class Driver:
             plan = PlanOfLanes(engine, [native, OperationsPlan(engine, operations)])
         if not engine.advance(plan):
             return False
-        for member in members:
-            note(member, engine.groups[member.group], self.exact)
+        with torch.no_grad():
+            for member in members:
+                note(member, engine.groups[member.group], self.exact)
         touched = [m.parameter for m in members if m.lane == "native"]
         count_versions(touched + [m.whole for m in members if m.whole is not None])
-        ready = all(lies_ready(m.grad, m.parameter) and not m.parameter.is_inference() for m in members)
+        ready = all(lies_ready(m.grad, m.parameter) and has_version(m.parameter) for m in members)
         if lasting and ready and not operations and not native.staged:
             self._remember(native, members, rows)
         return True

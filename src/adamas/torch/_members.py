@@ -22,12 +22,14 @@ class Reading:
         group: one of `param_groups`.
         settings: keys of it that the class reads; a step depends on no others.
         label: for messages.
+        graph: whether the optimizer was made for differentiable steps; as in torch, a group alone cannot ask for them.
     """
 
-    def __init__(self, host: Host, group: dict[str, Any], settings: Collection[str], label: str):
-        self.host, self.group, self.settings, self.label = host, group, settings, label
+    def __init__(self, host: Host, group: dict[str, Any], settings: Collection[str], label: str, graph: bool = False):
+        self.host, self.group, self.settings, self.label, self.graph = host, group, settings, label, graph
         self.parameters: list[torch.Tensor] = group["params"]
         self.keys, self.size = self._keys(), len(group)
+        self.absent = tuple(key for key in settings if key not in group)
         self.getter: Callable[[Mapping[str, Any]], tuple[Any, ...]] = (
             itemgetter("params", *self.keys) if self.keys else lambda group: (group["params"],)
         )
@@ -36,7 +38,7 @@ class Reading:
         self.read()
 
     def _keys(self) -> tuple[str, ...]:
-        return tuple(key for key in self.group if key in self.settings and key != "params")
+        return tuple(key for key in self.group if key in self.settings)
 
     def read(self) -> None:
         """Read all settings.
@@ -48,7 +50,7 @@ class Reading:
         self.view = group = GroupView(self.group, self.settings, self.label)
         self.form, self.constants = read(self.host, group, self.label)
         self.numbers = self.constants.at(0)
-        self.differentiable = bool(group.get("differentiable"))
+        self.differentiable = self.graph and bool(group.get("differentiable"))
         self.seen = seen
         parts = [x for value in group.values() for x in (value if isinstance(value, tuple) else (value,))]
         self.fixed = all(isinstance(x, (int, float, str, type(None), list)) for x in parts) and not any(
@@ -60,7 +62,7 @@ class Reading:
         group = self.group
         if group["params"] is not self.parameters:
             return False
-        if len(group) != self.size:  # a key was added or taken out
+        if len(group) != self.size or any(key in group for key in self.absent):  # a key was added or taken out
             if self._keys() != self.keys:
                 return False
             self.size = len(group)
@@ -93,7 +95,7 @@ class Glance:
         self.groups = [r.group for r in readings]
         self.getters = [r.getter for r in readings]
         self.seen = [*chain.from_iterable(r.seen for r in readings)]
-        self.fixed = all(r.fixed for r in readings)
+        self.fixed = all(r.fixed and not r.absent for r in readings)
         self.size = sum(r.size for r in readings)
 
     def holds(self, groups: Sequence[dict[str, Any]]) -> bool:

@@ -11,7 +11,7 @@ import torch
 
 from ..engine.engine import Group
 from ..engine.plan import Spans
-from ._tensors import memory_fault
+from ._tensors import has_version, is_native, memory_fault
 from ._watch import Ledger, Watch
 
 
@@ -64,7 +64,8 @@ class PlainLook:
         """See `Look`."""
         self.ledger.update(groups)
         for tensor, k in self.ledger.entries:
-            tensor.fill_(float(self.ledger.values[k]))
+            with torch.no_grad():
+                tensor.fill_(float(self.ledger.values[k]))
 
     def touch(self) -> None:
         """See `Look`."""
@@ -76,7 +77,7 @@ def _as(tensor: torch.Tensor, value: float) -> float:
 
 
 def _face(t: torch.Tensor) -> tuple[Any, ...]:
-    if type(t) not in (torch.Tensor, torch.nn.Parameter) or t.layout is not torch.strided:
+    if not is_native(t):
         return (None,)
     place = t._cdata, t.data_ptr(), t.untyped_storage().nbytes()
     return *place, type(t), t.dtype, t.shape, t.stride(), t.device, t.is_conj(), t.is_neg()
@@ -84,4 +85,4 @@ def _face(t: torch.Tensor) -> tuple[Any, ...]:
 
 def count_versions(parameters: Iterable[torch.Tensor]) -> None:
     """Tell autograd that parameters have changed; a tensor of inference mode has no version."""
-    torch.autograd.graph.increment_version([p for p in parameters if not p.is_inference()])
+    torch.autograd.graph.increment_version([p for p in parameters if has_version(p)])

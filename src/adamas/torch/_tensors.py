@@ -44,6 +44,16 @@ is_recorded = torch._C._len_torch_dispatch_stack
 """How many modes record or replace torch's operations now."""
 
 
+def has_version(tensor: torch.Tensor) -> bool:
+    """Whether autograd counts a tensor's changes: not those of a tensor that was made in inference mode."""
+    if not tensor.is_inference():
+        return True
+    try:
+        return tensor._version >= 0
+    except RuntimeError:
+        return False
+
+
 def is_traced() -> bool:
     """Whether someone records, replaces or transforms torch's operations: then the step must be made of them.
 

@@ -69,16 +69,34 @@ def waves_of(members: list[Member]) -> list[list[Member]]:
     for first, second in sorted({(min(pair), max(pair)) for pair in (*overlaps(arrays), *_same(native))}):
         turn[second] = max(turn[second], turn[first] + 1)
     waves = [[m for m, k in zip(native, turn, strict=True) if k == wave] for wave in range(max(turn, default=0) + 1)]
-    seen: set[int] = set()
-    for member in members:  # other lanes: equal objects only
+    taken = [(extent(m.parameter), k) for m, k in zip(native, turn, strict=True)]
+    for member in members:
         if member.lane != "native":
-            again = id(member.parameter) in seen
-            seen.add(id(member.parameter))
-            if again:
-                waves.append([member])
-            else:
-                waves[0].append(member)
+            mine = extent(member.parameter)
+            wave = 1 + max((k for other, k in taken if meet(mine, other)), default=-1)
+            taken.append((mine, wave))
+            waves += [[] for _ in range(wave + 1 - len(waves))]
+            waves[wave].append(member)
     return waves
+
+
+Extent = tuple[int, int, int]  # what identifies the storage; where the elements begin and end in it
+
+
+def extent(tensor: torch.Tensor) -> Extent:
+    """Where a tensor lies; a tensor without a storage is alone."""
+    try:
+        storage = tensor.untyped_storage()._cdata
+    except (RuntimeError, NotImplementedError):
+        return -id(tensor), 0, 1
+    size, first = tensor.element_size(), int(tensor.storage_offset())
+    last = first + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n)
+    return storage, size * first, size * (last + 1)
+
+
+def meet(a: Extent, b: Extent) -> bool:
+    """Whether two tensors may share memory."""
+    return a[0] == b[0] and a[1] < b[2] and b[1] < a[2]
 
 
 def _same(members: Sequence[Member]) -> Iterator[tuple[int, int]]:

@@ -243,3 +243,27 @@ def test_tensor_subclasses_take_torchs_step() -> None:
     assert type(p) is type(twin)
     assert opt.paths == ({"torch": 1} if type(p) is not torch.nn.Parameter else {"native": 1})
     torch.testing.assert_close(torch.as_tensor(p), torch.as_tensor(twin), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", ["Lion", "Nesterov"])
+def test_parameters_that_share_memory_are_stepped_in_turn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two parameters over one storage, or over parts of it that overlap: off the kernels as on them."""
+    results = []
+    for reached in (True, False):
+        if not reached:
+            monkeypatch.setattr(_lanes, "KERNEL_DEVICES", set())
+            monkeypatch.setattr("adamas.torch._optimizer.KERNEL_DEVICES", set())
+        memory = torch.linspace(1.0, 2.0, 12)
+        params = [torch.nn.Parameter(view) for view in (memory[:8], memory[4:], memory[:3], memory[8:])]
+        opt = getattr(adamas.torch, name)(params, lr=0.1)
+        for p in params:
+            p.grad = torch.ones_like(p)
+        opt.step()
+        opt.step()
+        assert opt.paths == {"native" if reached else "operations": 4}
+        results.append(memory.clone())
+        if not reached:
+            clipped = getattr(adamas.torch, name)(params, lr=0.1, clip_norm=1.0)
+            with pytest.raises(ValueError, match="appear twice or share memory"):
+                clipped.step()
+    torch.testing.assert_close(*results, rtol=1e-6, atol=0)

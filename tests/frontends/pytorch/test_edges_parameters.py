@@ -311,3 +311,113 @@ def test_a_lazy_copy_keeps_its_values() -> None:
     opt.step()
     assert torch.equal(lazy, before)
     assert not torch.equal(params[0], before)
+
+
+def test_a_step_count_that_requires_grad_is_written() -> None:
+    """As in torch, where a step runs without gradients."""
+    for name in ("AdamW", "NAdam"):
+        params, twins = pair(), pair()
+        opt, twin = (getattr(adamas.torch, name)(ps) for ps in (params, twins))
+        steps(opt)
+        steps(twin)
+        opt.state[params[0]]["step"] = torch.tensor(2.0, requires_grad=True)
+        steps(opt, 3)
+        steps(twin, 3)
+        assert all(torch.equal(a, b) for a, b in zip(params, twins, strict=True))
+        assert float(opt.state[params[0]]["step"].detach()) == 5.0
+
+
+@pytest.mark.parametrize("value", [torch.tensor(float("nan")), torch.tensor(1.5), "two", torch.ones(2), -1.0])
+def test_a_step_count_that_is_no_whole_number_is_refused(value: Any) -> None:
+    params = pair()
+    opt = adamas.torch.AdamW(params)
+    steps(opt)
+    before = params[0].detach().clone()
+    opt.state[params[0]]["step"] = value
+    with pytest.raises(RuntimeError, match=r"state\['step'\] of .* must be a whole number"):
+        opt.step()
+    assert torch.equal(params[0], before)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (torch.zeros(7, dtype=torch.int32), "dtype torch.int32; it must be strided"),
+        (torch.zeros(7).to_sparse(), "layout torch.sparse_coo"),
+        (torch.zeros(7, device="meta"), "on the meta device and has no values"),
+        (torch.zeros(8), r"is \(8,\), the parameter has shape \(7,\)"),
+        ([0.0] * 7, "the parameter has shape"),
+    ],
+)
+def test_state_that_cannot_serve_is_named(value: Any, text: str) -> None:
+    params = pair()
+    opt = adamas.torch.AdamW(params)
+    steps(opt)
+    before = params[0].detach().clone()
+    opt.state[params[0]]["exp_avg"] = value
+    with pytest.raises(RuntimeError, match=rf"state\['exp_avg'\] of .*{text}"):
+        opt.step()
+    assert torch.equal(params[0], before)
+
+
+def test_a_complex_gradient_of_a_real_parameter_is_named() -> None:
+    p = torch.nn.Parameter(torch.ones(5))
+    p.grad_dtype = None
+    p.grad = torch.ones(5, dtype=torch.complex64)
+    with pytest.raises(RuntimeError, match="the gradient must be real"):
+        adamas.torch.AdamW([p]).step()
+
+
+def test_data_assigned_in_inference_mode_is_stepped() -> None:
+    """Such a parameter may be written; torch refuses only those that were made in inference mode."""
+    params, twins = pair(), pair()
+    opt, twin = adamas.torch.AdamW(params), adamas.torch.AdamW(twins)
+    for ps, one in ((params, opt), (twins, twin)):
+        steps(one)
+        if ps is params:
+            with torch.inference_mode():
+                ps[0].data = ps[0].data * 0.5
+        else:
+            ps[0].data = ps[0].data * 0.5
+        steps(one)
+    assert all(torch.equal(a, b) for a, b in zip(params, twins, strict=True))
+
+
+def test_the_plain_look_follows_no_zero_tensor() -> None:
+    p = torch.nn.Parameter(torch.ones(1, 1, 1, 1, 1, 3))
+    opt = adamas.torch.AdamW([p])
+    for _ in range(2):
+        p.grad = torch.ones(p.shape)
+        opt.step()
+    p.grad = torch._efficientzerotensor(p.shape)
+    before = p.detach().clone()
+    opt.step()
+    assert not torch.equal(p, before)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "between steps"])
+def test_a_group_alone_cannot_ask_for_differentiable_steps(late: bool) -> None:
+    """As in torch, whose gradient mode follows what the constructor was told."""
+    params, twins = pair(), pair()
+    opt, twin = adamas.torch.Adam(params, lr=0.1), torch.optim.Adam(twins, lr=0.1)
+    for one in (opt, twin):
+        if late:
+            steps(one)
+        one.param_groups[0]["differentiable"] = True
+        steps(one)
+    for a, b in zip(params, twins, strict=True):  # steps of 0.1, which torch computes otherwise with such a flag
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_known_key_exchanged_for_a_foreign_one_is_read() -> None:
+    params, twins = pair(), pair()
+    opt, twin = adamas.torch.SGD(params, lr=0.1), adamas.torch.SGD(twins, lr=0.1)
+    del opt.param_groups[0]["maximize"]
+    opt.param_groups[0]["foreign"] = 1
+    steps(opt)
+    steps(twin)
+    del opt.param_groups[0]["foreign"]
+    opt.param_groups[0]["maximize"] = twin.param_groups[0]["maximize"] = True
+    steps(opt)
+    steps(twin)
+    assert all(torch.equal(a, b) for a, b in zip(params, twins, strict=True))

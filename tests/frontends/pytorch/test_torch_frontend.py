@@ -129,7 +129,7 @@ def test_nonfinite_policies(known: bool, monkeypatch: pytest.MonkeyPatch) -> Non
     params[1].grad[2] = math.inf
     opt.step()
     assert opt.last_step_skipped
-    assert opt.counters == {"nonfinite": 1, "skipped": 1, "staged": 0}
+    assert opt.counters == {"nonfinite": 1, "overflow": 0, "skipped": 1, "staged": 0}
     assert all(torch.equal(p, b) for p, b in zip(params, before, strict=True))
     assert opt.state[params[0]]["step"] == 2
     give_gradients(params, 9)
