@@ -184,12 +184,21 @@ class Model:
                 alone = job if job.form.shape.cautious else None
                 key = (job.form, job.settings.at(0), job.steps(), job.scalars(), job.compute, alone)
                 batches.setdefault(key, []).append(job)
+            large = not sum((sum_of(j.g) for j in jobs), Sum()).root() < 2.0**51  # else no square overflows
+            if self.nonfinite != "propagate" and large and any(self._overflows(b, factor) for b in batches.values()):
+                return [], FloatingPointError if self.nonfinite == "raise" else None
             for batch in batches.values():
                 self._run(batch, factor)
         return [job.cell for job in jobs], None
 
-    def _run(self, jobs: Sequence[Job], factor: float) -> None:
-        """Step parameters of equal form, settings and history as one long array."""
+    def _overflows(self, jobs: Sequence[Job], factor: float) -> bool:
+        """Whether a step would make state that is not finite from gradients that are."""
+        _, x, new = self._pass(jobs, factor)
+        good, slots = np.isfinite(x["g"]), [s.name for s in jobs[0].form.resolved.slots]
+        return any(bool((good & ~np.isfinite(np.asarray(new[n]))).any()) for n in slots)
+
+    def _pass(self, jobs: Sequence[Job], factor: float) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Arrays of each parameter, what the pass takes, and what it gives: of all of them as one long array."""
         first = jobs[0]
         form, dtype, host = first.form, first.compute, first.host
         t, scalars, resolved = first.steps(), first.scalars(), first.form.resolved
@@ -209,6 +218,13 @@ class Model:
         if form.shape.cautious:
             x["keep_scale"] = enlargement(first.g.size, int(np.sum(new["agreement"])))
             new = run_pass(resolved, form.shape, x, dtype)
+        return arrays, x, new
+
+    def _run(self, jobs: Sequence[Job], factor: float) -> None:
+        """Step parameters of equal form, settings and history."""
+        arrays, x, new = self._pass(jobs, factor)
+        first = jobs[0]
+        t, dtype, host, resolved = first.steps(), first.compute, first.host, first.form.resolved
         bounds = np.cumsum([j.g.size for j in jobs])[:-1]
         parts = {n: np.split(np.broadcast_to(np.asarray(new[n]), x["p"].shape), bounds) for n in arrays if n != "g"}
         for k, job in enumerate(jobs):

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from ._lanes import within_reach
+
 
 def unscale(groups: Iterable[Mapping[str, Any]], scale: Any, ready: Iterable[torch.Tensor] = ()) -> None:
     """Divide every gradient by a loss scale, each tensor once: GradScaler's protocol has the optimizer do it.
@@ -49,20 +51,22 @@ def _boxed(value: Any) -> Any:
     return [_boxed(one) for one in value] if type(value) in (list, tuple) else value
 
 
-def _unboxed(value: Any, parameter: Any, key: Any, copy: bool) -> Any:
+def _unboxed(value: Any, parameter: Any, key: Any, copy: bool, delegates: bool) -> Any:
     if isinstance(value, Kept):
         tensor = value.tensor.detach()
         own = isinstance(parameter, torch.Tensor) and key != "step" and tensor.dim() > 0
         device = parameter.device if own else torch.device("cpu")
         moved = tensor.to(device)
+        if own and delegates and not within_reach(parameter) and parameter.is_floating_point():
+            moved = moved.to(parameter.dtype)  # as torch's own loading has it, for torch's own step
         return (
             moved.clone(memory_format=torch.preserve_format)
             if copy and moved.data_ptr() == tensor.data_ptr()
             else moved
         )
     if isinstance(value, dict):
-        return {k: _unboxed(one, parameter, k, copy) for k, one in value.items()}
-    return [_unboxed(one, parameter, key, copy) for one in value] if isinstance(value, list) else value
+        return {k: _unboxed(one, parameter, k, copy, delegates) for k, one in value.items()}
+    return [_unboxed(one, parameter, key, copy, delegates) for one in value] if isinstance(value, list) else value
 
 
 @contextmanager
@@ -79,7 +83,7 @@ def loading(optimizer: Any, copy: bool) -> Iterator[None]:
 
     def unbox(state: Mapping[Any, Any]) -> dict[Any, Any]:
         new: dict[Any, Any] = defaultdict(dict)
-        new.update({p: _unboxed(entry, p, None, copy) for p, entry in state.items()})
+        new.update({p: _unboxed(entry, p, None, copy, optimizer.delegates) for p, entry in state.items()})
         return new
 
     handle = optimizer.register_load_state_dict_pre_hook(box)

@@ -267,3 +267,19 @@ def test_parameters_that_share_memory_are_stepped_in_turn(name: str, monkeypatch
             with pytest.raises(ValueError, match="appear twice or share memory"):
                 clipped.step()
     torch.testing.assert_close(*results, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", ["AdamW", "Adamax", "NAdam"])
+def test_float32_state_of_16_bit_parameters_loads_where_torch_steps(name: str, no_kernels: None) -> None:
+    """State that our kernels kept in float32 takes the parameter's dtype, as torch's own loading has it."""
+    params, twins = ([torch.nn.Parameter(torch.ones(5, dtype=torch.bfloat16))] for _ in range(2))
+    state = {"step": torch.tensor(1.0), "exp_avg": torch.full((5,), 0.1)}
+    state |= {"exp_inf" if name == "Adamax" else "exp_avg_sq": torch.full((5,), 0.01)}
+    state |= {"mu_product": torch.tensor(0.8)} if name == "NAdam" else {}
+    for library, ps in ((adamas.torch, params), (torch.optim, twins)):
+        opt = getattr(library, name)(ps, lr=0.1)
+        opt.load_state_dict({**opt.state_dict(), "state": {0: copy.deepcopy(state)}})
+        ps[0].grad = torch.ones(5, dtype=torch.bfloat16)
+        opt.step()
+        assert all(v.dtype is torch.bfloat16 for v in opt.state[ps[0]].values() if v.dim())
+    assert torch.equal(params[0], twins[0])
