@@ -85,13 +85,15 @@ class Driver:
         self.plan = self.look = None
         self.delegated = []
         state = optimizer.tracked_state()
-        before, done = set(map(id, state)), False
+        before, done = {id(p): bool(entry) for p, entry in state.items()}, False
         try:
             done = self._anew(optimizer, state, is_traced())
             return done
         finally:
             for parameter in [p for p, entry in state.items() if not (entry and done) and id(p) not in before]:
                 del state[parameter]  # nothing is kept for it, or the step was refused: torch shows nothing then
+            for parameter in [p for p in state if not done and not before[id(p)]]:
+                state[parameter].clear()  # an entry that was empty before a step that was refused
             state.track()
             self.state, self.seen = state, state.flag.changes
 
