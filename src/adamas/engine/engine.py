@@ -252,7 +252,7 @@ class Engine:
             group.scalar_state = new
         if met != NOTHING:
             self.counters["nonfinite"] += met.nonfinite
-            self.counters["overflow"] += met.overflow
+            self.counters["overflow"] += met.overflow and not met.nonfinite
         return True
 
     def _survey(self, plan: Plan, clips: bool) -> Sequence[Sum]:

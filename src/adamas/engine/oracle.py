@@ -91,9 +91,8 @@ class ReferencePlan:
             elif form.shape.cautious:
                 x["keep_scale"] = enlargement(p.size, self._agreement(k, x) or 0)
             new = run_pass(form.resolved, form.shape, x, row.format.compute_dtype)
-            good = np.isfinite(x["g"])
-            lost = [bool((good & ~np.isfinite(np.asarray(new[s.name]))).any()) for s in form.resolved.slots]
-            met |= Met(not good.all(), any(lost))
+            kept = [bool(np.isfinite(np.asarray(new[s.name])).all()) for s in form.resolved.slots]
+            met |= Met(not np.isfinite(x["g"]).all(), not all(kept))
             if not stores:
                 continue
             with np.errstate(all="ignore"):

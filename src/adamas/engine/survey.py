@@ -25,7 +25,7 @@ class Met(NamedTuple):
 
     Attributes:
         nonfinite: a gradient that was not finite.
-        overflow: state that was not finite, although the gradient was: a second moment that overflowed, for example.
+        overflow: new state that was not finite. With gradients that were, something overflowed: a square, for example.
     """
 
     nonfinite: bool

@@ -87,7 +87,7 @@ WEIGHT_DECAY = GLOSSARY["weight_decay"]
 _WORDS = (
     "betas decay maximize grad_scale clip_value clip_tensor_norm clip_norm cautious nonfinite overrides backend "
     "rule step hyper counters last_norm state_dict load_state_dict reset "  # attributes of every optimizer
-    "i seen tally int32 int64 range coefficient keep_scale agreement"  # words of kernels
+    "i seen lost tally int32 int64 range coefficient keep_scale agreement"  # words of kernels
 )
 RESERVED = frozenset(_WORDS.split())
 """Names that parameters of a rule cannot have; nor can they begin as `RESERVED_STARTS`."""

@@ -178,8 +178,7 @@ def _look(p: torch.Tensor, g: torch.Tensor, state: Sequence[torch.Tensor]) -> Me
     """What a step of a parameter met; nothing where to look would wait for a device, or end a trace."""
     if not is_native(p) or is_traced():
         return NOTHING
-    good = torch.isfinite(g)
-    return Met(not bool(good.all()), any(bool((good & ~torch.isfinite(s)).any()) for s in state))
+    return Met(*(not all(bool(torch.isfinite(t).all()) for t in tensors) for tensors in ([g], state)))
 
 
 def _at(coefficients: float | Sequence[float], k: int) -> float:

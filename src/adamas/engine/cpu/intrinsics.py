@@ -313,16 +313,12 @@ def magnitude(typingctx: Any, x: Any) -> Any:
 
 
 @intrinsic
-def nonfinite(typingctx: Any, x: Any) -> Any:
-    """1 if x is infinite or NaN, else 0, as an integer of x's width (so that counting vectorises)."""
+def residue(typingctx: Any, x: Any) -> Any:
+    """The bit pattern of x - x: 0 if x is finite, else that of a NaN. One subtraction tells, without a comparison."""
     integer = types.int32 if x is types.float32 else types.int64
-    exponent = 0x7F800000 if x is types.float32 else 0x7FF0000000000000
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pattern = context.get_data_type(integer)
-        mask = ir.Constant(pattern, exponent)
-        masked = builder.and_(builder.bitcast(args[0], pattern), mask)
-        return builder.zext(builder.icmp_signed("==", masked, mask), pattern)
+        return builder.bitcast(builder.fsub(args[0], args[0]), context.get_data_type(integer))
 
     return integer(x), codegen
 
@@ -335,18 +331,6 @@ def either(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.or_(args[0], args[1])
 
     return a(a, b), codegen
-
-
-@intrinsic
-def verdict(typingctx: Any, gradient: Any, state: Any) -> Any:
-    """1 for a gradient that is not finite, 2 for state that is not although the gradient is; from flags 0 and 1."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        bad, worse = args
-        alone = builder.and_(worse, builder.xor(bad, ir.Constant(bad.type, 1)))
-        return builder.or_(bad, builder.add(alone, alone))
-
-    return gradient(gradient, state), codegen
 
 
 @intrinsic
