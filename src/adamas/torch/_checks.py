@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ._members import Member
 from ._tensors import format_of, has_version, is_native, memory_fault
+
+
+def check_group(group: Any, extras: Mapping[str, Any], name: str) -> None:
+    """Refuse a parameter group with a setting that holds for all groups, and would be without effect in one.
+
+    Args:
+        group: a parameter group.
+        extras: what the constructor was given. A group may repeat that: ZeroRedundancyOptimizer makes such groups.
+        name: of the class.
+
+    Raises:
+        ValueError: it has one.
+    """
+    for key, value in extras.items():
+        if isinstance(group, Mapping) and group.get(key, value) != value:
+            raise ValueError(
+                f"{key}={group[key]!r} in a parameter group must be {value!r}, as it is for the optimizer: it holds "
+                f"for all groups together. Pass it to the constructor, {name}(params, {key}={group[key]!r})."
+            )
 
 
 def check_parameter(p: torch.Tensor, label: str) -> None:

@@ -16,7 +16,7 @@ from ..engine.hyper import declared
 from ..rules import DECAYS, ROLL, Rule
 from ._hosts import HOSTS, of_rule
 from ._optimizer import FusedOptimizer
-from ._signatures import EXTRAS, PARAMS, give
+from ._signatures import EXTRAS, PARAMS, bound, give
 from ._signatures import of_host as host_signature
 from ._signatures import of_rule as rule_signature
 
@@ -43,7 +43,7 @@ def of_host(name: str, base: type[torch.optim.Optimizer], parent: type = FusedOp
     """
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = signature.bind(self, *args, **kwargs).arguments
+        given = bound(signature, name, self, *args, **kwargs).arguments
         del given["self"]
         _take_betas(given)
         FusedOptimizer.__init__(self, given.pop("params"), **given)
@@ -134,9 +134,9 @@ def optimizer(rule: Rule) -> type[FusedOptimizer]:
     defaults = _defaults(rule)
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        bound = signature.bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        given = dict(bound.arguments)
+        found = bound(signature, rule.name, self, *args, **kwargs)
+        found.apply_defaults()
+        given = dict(found.arguments)
         extras = {name: given.pop(name) for name in EXTRAS}
         del given["self"]
         params = given.pop("params")

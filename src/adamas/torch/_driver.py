@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ class Driver:
         self.exact: dict[int, int] = {}
         self.delegated: list[Member] = []
         self.paths: Counter[str] = Counter()
-        self.state, self.seen = State(), -1
+        self.state: State | None = None
+        self.seen = -1
+        self.stepping, self.listener = False, weakref.WeakMethod(self.forget)
 
     def step(self, optimizer: FusedOptimizer, grad_scale: float = 1.0) -> bool:
         """One step of an optimizer, always the same, with gradients multiplied by a number; False if left out."""
@@ -66,12 +69,21 @@ class Driver:
                 engine.around = replace(engine.around, grad_scale=grad_scale)
             if self.spread is not None:
                 self.spread.start(engine.around)
+            self.stepping = True
             try:
                 return self._step(optimizer)
             except Exception:
                 if self.spread is not None:
                     self.spread.abandon()
                 raise
+            finally:
+                self.stepping = False
+
+    def forget(self) -> None:
+        """Let go of tensors that are kept between steps: state was changed, and what was taken out is to be freed."""
+        if not self.stepping:
+            self.plan = self.look = self.state = None
+            self.delegated, self.keeper.members = [], {}
 
     def _step(self, optimizer: FusedOptimizer) -> bool:
         engine = self.engine
@@ -95,12 +107,12 @@ class Driver:
             for parameter in [p for p in state if not done and not before[id(p)]]:
                 state[parameter].clear()  # an entry that was empty before a step that was refused
             state.track()
-            self.state, self.seen = state, state.flag.changes
+            self.state, self.seen, state.flag.listener = state, state.flag.changes, self.listener
 
     def _current(self, optimizer: FusedOptimizer) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
         state, groups = optimizer.state, optimizer.param_groups
-        if state is not self.state or self.state.flag.changes != self.seen or len(groups) != len(self.readings):
+        if state is not self.state or state.flag.changes != self.seen or len(groups) != len(self.readings):
             return False
         if self.glance is None or not self.glance.holds(groups):
             for reading, group in zip(self.readings, groups, strict=True):
@@ -116,14 +128,15 @@ class Driver:
         """Read everything again, and step."""
         self.glance = None
         groups, graph = optimizer.param_groups, bool(optimizer.defaults.get("differentiable"))
+        masks = [bool("cautious" in optimizer.settings and group.get("cautious")) for group in groups]
+        found = processes(self.spread, groups, masks, self.engine.around, optimizer._zero)
+        self.spread = self.engine.spread = found  # before anything is refused, so that other processes hear of it
         known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [
             known.get(id(group)) or Reading(optimizer.host, group, optimizer.settings, f"param_groups[{k}]", graph)
             for k, group in enumerate(groups)
         ]
         check_fsdp1(groups, self.engine.around)
-        found = processes(self.spread, self.readings, self.engine.around, optimizer._zero)
-        self.spread = self.engine.spread = found
         delegates = optimizer.delegates and not traced
         everyone = list(members_of(self.readings, state, type(optimizer).__name__, delegates))
         if traced:

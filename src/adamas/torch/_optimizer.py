@@ -16,6 +16,7 @@ from .._arguments import choice, limit
 from ..engine.engine import Around
 from ..engine.step import NONFINITE
 from ..rules import Rule
+from ._checks import check_group
 from ._driver import Driver
 from ._hosts import Host
 from ._lanes import KERNEL_DEVICES, take_note, within_reach
@@ -81,6 +82,15 @@ class FusedOptimizer(torch.optim.Optimizer):
         if type(self.state) is not State:
             self.state = State(self.state.items())
         return self.state
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As torch's.
+
+        Raises:
+            ValueError: it has another `clip_norm` or `nonfinite` than the constructor was given.
+        """
+        check_group(param_group, self._extras, type(self).__name__)
+        super().add_param_group(param_group)
 
     # -- the step -----------------------------------------------------------------------------------------
     @_disable_dynamo
@@ -237,4 +247,5 @@ class FusedOptimizer(torch.optim.Optimizer):
             super().__setstate__(state)
         if "_driver" not in self.__dict__:
             self._set_extras(self.__dict__.get("_extras") or {"clip_norm": None, "nonfinite": "propagate"})
+        self._driver.forget()
         self.state = State(self.state.items())

@@ -8,7 +8,7 @@ where one of them raises, it says so in the next reduction, so that no other wai
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,27 +22,30 @@ from ._shards import groups_of, is_sharded_tensor
 from ._wrappers import Zero
 
 if TYPE_CHECKING:
-    from ._members import Member, Reading
+    from ._members import Member
 
 DIGITS = 144
 """32-bit digits of a sum: the square of the largest float64, 2**60 times, in units of 2**UNIT, has 4508 bits."""
 INFINITE, NAN, FAILED = range(3)
 Path = tuple[str, ...]  # names of the process groups among whose members the elements of a tensor are divided
 Words = NDArray[np.int64]
+Groups = Sequence[Mapping[str, Any]]
 
 
 class Processes:
     """The reductions of one optimizer's steps; see `engine.engine.Spread`.
 
     Args:
-        readings: of all groups. Which reductions a step has depends on these only, never on which gradients are there.
+        groups: `param_groups`, which need not have been read: a process whose groups cannot be read must say so to the
+            others. Which reductions a step has depends on these only, never on which gradients are there.
+        masks: of each group, whether it asks for a cautious mask.
         around: of the engine.
         zero: the ZeroRedundancyOptimizer whose parameters are divided among its processes, if there is one.
     """
 
-    def __init__(self, readings: Sequence[Reading], around: Around, zero: Zero | None):
-        self.parameters = [p for r in readings for p in r.parameters]
-        self.kinds = _kinds(readings)
+    def __init__(self, groups: Groups, masks: Sequence[bool], around: Around, zero: Zero | None):
+        self.parameters = _parameters(groups)
+        self.kinds = _kinds(groups, masks)
         self.links: dict[str, tuple[Any, str]] = {}
         self.paths: dict[int, Path] = {}
         self.counted: dict[int, tuple[Path, int]] = {}  # path and place of a parameter's count
@@ -53,9 +56,9 @@ class Processes:
         if zero is not None and group is not None:
             self.links[zero.name] = (group, zero.device)
             self.base, self.looks = (zero.name,), zero.device == "cpu"
-        for reading in readings:
-            for p in reading.parameters:
-                self._add(p, bool(reading.form.shape.cautious))
+        for listed, cautious in zip(groups, masks, strict=True):
+            for p in listed["params"]:
+                self._add(p, cautious)
         self.buckets = [*dict.fromkeys([self.base, *self.paths.values()])]
         self.by_row, self.masks = len(self.buckets) > 1, bool(self.counted)
         self.around = around
@@ -77,11 +80,11 @@ class Processes:
             self.counted[id(p)] = path, self.sizes.get(path, 0)
             self.sizes[path] = self.sizes.get(path, 0) + 1
 
-    def serves(self, readings: Sequence[Reading]) -> bool:
+    def serves(self, groups: Groups, masks: Sequence[bool]) -> bool:
         """Whether groups, parameters and masks are those that it was made for."""
-        parameters = [p for r in readings for p in r.parameters]
+        parameters = _parameters(groups)
         same = len(parameters) == len(self.parameters) and all(map(_is, parameters, self.parameters))
-        return same and self.kinds == _kinds(readings)
+        return same and self.kinds == _kinds(groups, masks)
 
     def start(self, around: Around, members: Sequence[Member] = ()) -> None:
         """Begin a step.
@@ -172,19 +175,19 @@ class Processes:
 
 
 def processes(
-    before: Processes | None, readings: Sequence[Reading], around: Around, zero: Zero | None
+    before: Processes | None, groups: Groups, masks: Sequence[bool], around: Around, zero: Zero | None
 ) -> Processes | None:
     """The reductions of steps over these groups; None if no parameter is divided.
 
     Args:
         before: of the last step, used again if it serves.
-        readings, around, zero: see `Processes`.
+        groups, masks, around, zero: see `Processes`.
     """
-    if zero is None and not any(is_sharded_tensor(p) for r in readings for p in r.parameters):
+    if zero is None and not any(map(is_sharded_tensor, _parameters(groups))):
         return None
-    if before is not None and before.serves(readings):
+    if before is not None and before.serves(groups, masks):
         return before
-    made = Processes(readings, around, zero)
+    made = Processes(groups, masks, around, zero)
     return made if made.links else None
 
 
@@ -195,8 +198,12 @@ def _check(failed: int) -> None:
         )
 
 
-def _kinds(readings: Sequence[Reading]) -> list[tuple[int, bool]]:
-    return [(len(r.parameters), bool(r.form.shape.cautious)) for r in readings]
+def _parameters(groups: Groups) -> list[torch.Tensor]:
+    return [p for group in groups for p in group["params"]]
+
+
+def _kinds(groups: Groups, masks: Sequence[bool]) -> list[tuple[int, bool]]:
+    return [(len(group["params"]), cautious) for group, cautious in zip(groups, masks, strict=True)]
 
 
 def _is(a: object, b: object) -> bool:

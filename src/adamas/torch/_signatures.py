@@ -58,6 +58,18 @@ def of_rule(defaults: Mapping[str, Any], options: Mapping[str, tuple[Any, ...]])
     return inspect.Signature([*parameters, *_extras()], return_annotation=None)
 
 
+def bound(signature: inspect.Signature, owner: str, *args: Any, **kwargs: Any) -> inspect.BoundArguments:
+    """Arguments by name.
+
+    Raises:
+        TypeError: they do not fit; as Python says it, with the name of the class.
+    """
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{owner}.__init__() {error}") from None
+
+
 def give(function: Any, signature: inspect.Signature, owner: str) -> None:
     """Let a constructor that takes `*args, **kwargs` show a signature, types included."""
     function.__signature__ = signature

@@ -5,6 +5,7 @@ Between steps the driver keeps addresses of state tensors; a change from outside
 
 from __future__ import annotations
 
+import weakref
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +14,25 @@ from torch.utils import _pytree
 
 
 class Flag:
-    """How often state was changed: a plan holds while the number does."""
+    """How often state was changed: a plan holds while the number does.
 
-    __slots__ = ("changes",)
+    Attributes:
+        changes: the number.
+        listener: weak reference to what is called at each change; what it keeps of the old state it can let go.
+    """
+
+    __slots__ = ("changes", "listener")
 
     def __init__(self) -> None:
         self.changes = 0
+        self.listener: weakref.WeakMethod[Callable[[], None]] | None = None
+
+    def tell(self) -> None:
+        """Count a change."""
+        self.changes += 1
+        call = None if self.listener is None else self.listener()
+        if call is not None:
+            call()
 
 
 def _telling(name: str) -> Callable[..., Any]:
@@ -26,7 +40,7 @@ def _telling(name: str) -> Callable[..., Any]:
     plain = getattr(dict, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self.flag.changes += 1
+        self.flag.tell()
         return plain(self, *args, **kwargs)
 
     method.__name__, method.__doc__ = name, plain.__doc__
@@ -80,7 +94,7 @@ class State(defaultdict[Any, Any]):
         return self[parameter]
 
     def __setitem__(self, parameter: Any, entry: Any) -> None:
-        self.flag.changes += 1
+        self.flag.tell()
         super().__setitem__(parameter, entry)
 
     def track(self) -> None:

@@ -81,7 +81,7 @@ class Ledger:
         self.update(groups)
 
     def update(self, groups: Sequence[Group]) -> None:
-        """Take the groups' numbers, rounded as the tensors hold them: a resumed run goes on from those."""
+        """Take the groups' numbers, rounded as the tensors hold them: a resumed run continues from those."""
         self.values[: len(groups) * self.width : self.width] = [g.t for g in groups]
         if not self.scalar:
             return

@@ -77,25 +77,28 @@ def failing(make: Callable[[], Pair], plain: bool) -> None:
         make: the pair.
         plain: whether the others need nothing from that process. Else the step fails on all.
     """
-    pair = make()
-    shapes = [w.shape for w in pair.whole]
-    pair.give(gradients(shapes, 1, pair.dtype))
-    pair.step()
-    pair.compare()
-    mine, entry = dist.get_rank() == 1, pair.opt.state[pair.parts[0]]
-    held = entry["step"]
-    if mine:
-        entry["step"] = "nonsense"
-    if mine or not plain:
-        words = raised(pair.opt.step, (RuntimeError, ValueError))
-        assert ("other process" in words) == (not mine), words
-    else:
-        pair.opt.step()
-    if not plain:
-        entry["step"] = held
-        pair.compare()
-        pair.step()
-        pair.compare()
+    for later in (False, True):
+        pair = make()
+        pair.give(gradients([w.shape for w in pair.whole], 1, pair.dtype))
+        if later:
+            pair.step()
+            pair.compare()
+            spoilt, key = pair.opt.state[pair.parts[0]], "step"
+        else:
+            spoilt, key = pair.opt.param_groups[0], "lr"  # nothing is known yet of the other processes
+        mine, held = dist.get_rank() == 1, spoilt[key]
+        if mine:
+            spoilt[key] = "nonsense"
+        if mine or not plain:
+            words = raised(pair.opt.step, (RuntimeError, TypeError, ValueError))
+            assert ("other process" in words) == (not mine), words
+        else:
+            pair.opt.step()
+        if not plain:
+            spoilt[key] = held
+            pair.compare()
+            pair.step()
+            pair.compare()
 
 
 def alone(make: Callable[[], Pair]) -> None:

@@ -93,6 +93,54 @@ def test_torch_optimizers_are_freed_at_once(name: str, use: Step) -> None:
     assert [part() for part in parts] == [None] * len(parts)
 
 
+def loaded(opt: Any) -> None:
+    opt.load_state_dict(copy.deepcopy(opt.state_dict()))
+
+
+def cleared(opt: Any) -> None:
+    opt.state.clear()
+
+
+def entry_deleted(opt: Any) -> None:
+    del opt.state[next(iter(opt.state))]
+
+
+def entry_emptied(opt: Any) -> None:
+    next(iter(opt.state.values())).clear()
+
+
+def replaced(opt: Any) -> None:
+    entry = next(iter(opt.state.values()))
+    for key in [key for key, held in entry.items() if isinstance(held, torch.Tensor)]:
+        entry[key] = entry[key].clone()
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["native look", "plain look"])
+@pytest.mark.parametrize("change", [loaded, cleared, entry_deleted, entry_emptied, replaced], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("name", ["AdamW", "RMSprop", "NAdam", "Lion"])
+def test_state_that_is_taken_out_is_freed_at_once(
+    name: str, change: Step, plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the next step, and that step is right: equal to one of a fresh optimizer with this state."""
+    from adamas.torch import _look
+
+    if plain:
+        monkeypatch.setattr(_look, "layout_known", lambda: False)
+    opt = getattr(adamas.torch, name)(parameters(), lr=1e-3)
+    steps(opt)
+    assert opt._driver.look is not None
+    held = [weakref.ref(t) for t in next(iter(opt.state.values())).values() if isinstance(t, torch.Tensor)]
+    assert held
+    change(opt)
+    assert [part() for part in held] == [None] * len(held)
+    twin = copy.deepcopy(opt)
+    for p, q in zip(*(o.param_groups[0]["params"] for o in (opt, twin)), strict=True):
+        q.grad = p.grad.clone()
+    steps(opt), steps(twin)
+    for p, q in zip(*(o.param_groups[0]["params"] for o in (opt, twin)), strict=True):
+        assert torch.equal(p, q)
+
+
 def test_the_clip_and_the_plain_look_are_freed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from adamas.torch import _look
 

@@ -212,6 +212,27 @@ def test_texts_in_a_group_are_no_numbers(key: str, value: Any) -> None:
     assert torch.equal(params[0], before)
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["constructor", "add_param_group"])
+@pytest.mark.parametrize(("key", "value"), [("clip_norm", 1.0), ("nonfinite", "skip")])
+@pytest.mark.parametrize("name", ["AdamW", "Lion", "SparseAdam"])
+def test_what_holds_for_all_groups_is_refused_in_one(name: str, key: str, value: Any, late: bool) -> None:
+    """It would have been without effect."""
+    first, second = pair()
+    cls, group = getattr(adamas.torch, name), {"params": [second], key: value}
+    with pytest.raises(ValueError, match=rf"{key}={value!r} in a parameter group must be .*{name}\(params, {key}="):
+        cls([first]).add_param_group(group) if late else cls([{"params": [first]}, group])
+    assert len(cls([{"params": [first]}, group], **{key: value}).param_groups) == 2
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD", "SparseAdamW", "Lion"])
+def test_arguments_that_do_not_fit_name_the_class(name: str) -> None:
+    cls = getattr(adamas.torch, name)
+    with pytest.raises(TypeError, match=rf"^{name}\.__init__\(\) got an unexpected keyword argument 'learning_rate'"):
+        cls(pair(), learning_rate=0.1)
+    with pytest.raises(TypeError, match=rf"^{name}\.__init__\(\) missing a required argument: 'params'"):
+        cls()
+
+
 def test_a_class_without_schedules_offers_none() -> None:
     with pytest.raises(TypeError, match=r"^lr='0.1' must be a number in \[0, inf\)\.$"):
         adamas.torch.Lion(pair(), lr="0.1")
