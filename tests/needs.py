@@ -183,8 +183,21 @@ class Watch:
         return lines
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.faults() and not session.config.option.collectonly and session.exitstatus == pytest.ExitCode.OK:
+        output = getattr(session.config, "workeroutput", None)  # of pytest-xdist, in a process that runs a part
+        if output is not None:
+            output["needs"] = [list(self.skipped.items()), dict(self.left_out), dict(self.passed)]
+        elif self.faults() and not session.config.option.collectonly and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Add the account of a process that has run a part of the tests. All of them have collected all files."""
+        skipped, left_out, passed = getattr(node, "workeroutput", {}).get("needs", ((), {}, {}))
+        for (name, reason, kind), count in skipped:
+            key = (name, reason, kind)
+            self.skipped[key] = self.skipped[key] + count if kind == "test" else count
+        self.left_out |= Counter(left_out)
+        self.passed.update(passed)
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         terminalreporter.ensure_newline()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,11 @@ def bits(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return type(value).__name__, np.asarray(value).tobytes()
     return value
+
+
+def label(value: Any) -> str:
+    """The repr without addresses: an id of a test, which must be the same in every process of a run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def python(code: str, *arguments: str, folder: Path | None = None, **environment: str | None) -> str:

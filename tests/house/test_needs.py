@@ -42,6 +42,12 @@ pytest.importorskip("playwright")
 NO_CHROMIUM = f"Chromium was not found (as {', '.join(CHROMIUM)}); install it, on Debian `apt-get install chromium`"
 
 
+@pytest.fixture(params=["", "2"], ids=["one process", "two processes"], autouse=True)
+def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account is the same where pytest-xdist deals the tests out."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-n {request.param}" if request.param else "-p no:xdist")
+
+
 def run(folder: Path, *, require: str = "", installed: bool = False, body: str = "pass") -> tuple[int, list[str]]:
     """Exit code of pytest on the page, and the lines after its dots."""
     (folder / "conftest.py").write_text(CONFTEST)
@@ -69,7 +75,11 @@ def run(folder: Path, *, require: str = "", installed: bool = False, body: str =
         timeout=GUARD,
         check=False,
     )
-    return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if "[100%]" not in line]
+    return done.returncode, [
+        line
+        for line in (done.stdout + done.stderr).splitlines()
+        if line and "[100%]" not in line and "bringing up" not in line
+    ]
 
 
 USUAL = [

@@ -22,6 +22,7 @@ import adamas
 from adamas.engine.cpu import cache
 from adamas.rules import RuleError
 from family import hard_numbers, same_bits
+from snapshots import label
 
 HEADER = """
 import math, operator
@@ -221,7 +222,7 @@ def test_refused_without_source() -> None:
         exec("import adamas\n@adamas.rule\ndef mine(p, g, *, lr=0.1):\n    return p - lr * g\n", {})
 
 
-@pytest.mark.parametrize("thing", [abs, 3, adamas.Adam, lambda p, g, *, lr=0.1: p - lr * g], ids=repr)
+@pytest.mark.parametrize("thing", [abs, 3, adamas.Adam, lambda p, g, *, lr=0.1: p - lr * g], ids=label)
 def test_refused_unless_a_plain_function(thing: Any) -> None:
     with pytest.raises(RuleError, match="a rule must be a plain `def` function, not "):
         adamas.rule(thing)

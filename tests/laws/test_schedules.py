@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adamas import schedules as s
+from snapshots import label
 
 # One of each, away from neutral arguments; the last column is the step from which it is flat (None: never).
 ROLL = [
@@ -109,7 +110,7 @@ def values(schedule, count=60):
         (s.join((s.linear(1.0, 4), 7.0, s.linear(3.0, 2, 1.0)), (2, 5)), 4, 7.0),
         (s.join((s.linear(1.0, 4), 7.0, s.linear(3.0, 2, 1.0)), (2, 5)), 6, 2.0),
     ],
-    ids=repr,
+    ids=label,
 )
 def test_value(schedule, step, expected):
     got = schedule(step)
