@@ -79,8 +79,8 @@ FAULTS: dict[str, tuple[Any, str, Any, str]] = {
     "the plan always serves": (_driver.Driver, "_current", lambda self, optimizer: self.look is not None, ""),
     "changes of state go unseen": (
         _slots.Flag,
-        "changes",
-        property(lambda self: 0, lambda self, value: None),
+        "tell",
+        lambda self: None,
         r"p\d: ",
     ),
     "settings never change": (_members.Reading, "same", lambda self: True, ""),
