@@ -53,15 +53,13 @@ def step_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> Gen
     """
     program, outputs = step_program(resolved, shape)
     slots = [s.name for s in resolved.slots]
-    lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
-    seen, lost = _marks(outputs, slots)
     stores = [f"store_{n}(at_{n}, i, {_text(outputs[n])})" for n in ("p", *slots)]
     text = HEADER + _accessors(formats, slots)
-    text += _loop("step", program, slots, [seen, *lines, lost, *stores], formats, MET)
+    text += _loop("step", program, slots, [*_watched(program, outputs, slots), *stores], formats, COUNTED)
     text += RUN.format(name="run", body="step", **LAYOUT)
     if shape.cautious:
         integer = _integer(formats[0])
-        kept = [*lines, f"seen = tally(seen, {integer}({_text(outputs['agreement'])}))"]
+        kept = [*_formula(program), f"seen = tally(seen, {integer}({_text(outputs['agreement'])}))"]
         finish = f"put(word(ctrl + {8 * RESULTS}) + 8 * item, seen)\n    return int64(0)"
         text += _loop("agree", program, slots, kept, formats, finish)
         text += RUN.format(name="count", body="agree", **LAYOUT)
@@ -72,25 +70,27 @@ def probe_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> st
     """Source text of the pass that stores nothing: whether a step would make state that is not finite."""
     program, outputs = step_program(resolved, shape)
     slots = [s.name for s in resolved.slots]
-    lines = [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
-    seen, lost = _marks(outputs, slots)
     text = HEADER + _accessors(formats, slots)
-    text += _loop("probe", program, slots, [seen, *lines, lost], formats, MET)
+    text += _loop("probe", program, slots, _watched(program, outputs, slots), formats, COUNTED)
     return text + RUN.format(name="run", body="probe", **LAYOUT)
 
 
-MET = "return (int64(lost != 0) << 32) + int64(seen != 0)"  # see `templates.BAD`
+COUNTED = "return (int64(lost != 0) << 32) + int64(seen != 0)"  # see `templates.BAD`
 
 
-def _marks(outputs: Mapping[str, Value], slots: Sequence[str]) -> tuple[str, str]:
-    """The lines that note a gradient and new state that are not finite.
+def _watched(program: Program, outputs: Mapping[str, Value], slots: Sequence[str]) -> list[str]:
+    """The lines of the formula, and those that note a gradient and new state that are not finite.
 
-    Where they lie decides, by the compiler's schedule, whether a step in cache takes some per cent more: the gradient's
-    goes before the formula, and all of the state is folded into one word before that is added to what was seen.
+    Where these lie decides, by the compiler's schedule, whether a step in cache takes some per cent more. The line of
+    the gradient goes before the formula, and all state is folded into one word before that is added to what was seen.
     """
     state = [f"residue({_text(outputs[n])})" for n in slots]
-    lost = f"lost = either(lost, {reduce(lambda a, b: f'either({a}, {b})', state)})" if state else "pass"
-    return "seen = either(seen, residue(g))", lost
+    lost = [f"lost = either(lost, {reduce(lambda a, b: f'either({a}, {b})', state)})"] if state else []
+    return ["seen = either(seen, residue(g))", *_formula(program), *lost]
+
+
+def _formula(program: Program) -> list[str]:
+    return [f"{target} = {ast.unparse(node)}" for target, node in program.element_lines]
 
 
 def survey_module(clips: bool, scales: bool, format_name: str) -> Generated:
@@ -108,7 +108,7 @@ def survey_module(clips: bool, scales: bool, format_name: str) -> Generated:
     text = HEADER + f"load_g = load({format_name!r}, 1)\n"
     numbers: dict[str, object] = {
         "parameters": ", ".join(["at_g", "n", *program.hoisted]),
-        "body": "\n        ".join(f"{target} = {ast.unparse(node)}" for target, node in program.element_lines),
+        "body": "\n        ".join(_formula(program)),
         "g": _text(g),
         "integer": _integer(format_name),
         "unsigned": "u" + _integer(format_name),
