@@ -81,9 +81,10 @@ class Driver:
 
     def forget(self) -> None:
         """Let go of tensors that are kept between steps: state was changed, and what was taken out is to be freed."""
-        if not self.stepping:
-            self.plan = self.look = self.state = None
-            self.delegated, self.keeper.members = [], {}
+        with self.engine.lock:  # a step of another thread has them in use
+            if not self.stepping:
+                self.plan = self.look = self.state = None
+                self.delegated, self.keeper.members = [], {}
 
     def _step(self, optimizer: FusedOptimizer) -> bool:
         engine = self.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 import adamas.torch
+from snapshots import GUARD
 
 Step = Callable[[Any], Any]
 
@@ -139,6 +141,22 @@ def test_state_that_is_taken_out_is_freed_at_once(
     steps(opt), steps(twin)
     for p, q in zip(*(o.param_groups[0]["params"] for o in (opt, twin)), strict=True):
         assert torch.equal(p, q)
+
+
+def test_a_change_from_another_thread_waits_for_the_step() -> None:
+    """The plan that a step has in use is not taken from it."""
+    opt = adamas.torch.AdamW(parameters(), lr=1e-3)
+    steps(opt)
+    driver = opt._driver
+    other = threading.Thread(target=opt.state.clear)
+    with driver.engine.lock:  # as a step holds it
+        other.start()
+        other.join(0.5)
+        assert driver.plan is not None
+        assert other.is_alive()
+    other.join(GUARD)
+    assert driver.plan is None
+    steps(opt)
 
 
 def test_the_clip_and_the_plain_look_are_freed_too(monkeypatch: pytest.MonkeyPatch) -> None:
