@@ -129,8 +129,9 @@ class Driver:
         """Read everything again, and step."""
         self.glance = None
         groups, graph = optimizer.param_groups, bool(optimizer.defaults.get("differentiable"))
-        masks = [bool("cautious" in optimizer.settings and group.get("cautious")) for group in groups]
-        found = processes(self.spread, groups, masks, self.engine.around, optimizer._zero)
+        masks = "cautious" in optimizer.settings
+        shares = [(group["params"], masks and bool(group.get("cautious"))) for group in groups]
+        found = processes(self.spread, shares, self.engine.around, optimizer._zero)
         self.spread = self.engine.spread = found  # before anything is refused, so that other processes hear of it
         known = {id(r.group): r for r in self.readings if len(groups) == len(self.readings) and r.same()}
         self.readings = [

@@ -8,7 +8,7 @@ where one of them raises, it says so in the next reduction, so that no other wai
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,23 +29,23 @@ DIGITS = 144
 INFINITE, NAN, FAILED = range(3)
 Path = tuple[str, ...]  # names of the process groups among whose members the elements of a tensor are divided
 Words = NDArray[np.int64]
-Groups = Sequence[Mapping[str, Any]]
+Groups = Sequence[tuple[Sequence[torch.Tensor], bool]]
+"""Of each parameter group its parameters, and whether it asks for a cautious mask."""
 
 
 class Processes:
     """The reductions of one optimizer's steps; see `engine.engine.Spread`.
 
     Args:
-        groups: `param_groups`, which need not have been read: a process whose groups cannot be read must say so to the
-            others. Which reductions a step has depends on these only, never on which gradients are there.
-        masks: of each group, whether it asks for a cautious mask.
+        groups: all groups, whose other settings need not have been read: a process that cannot read them must say so to
+            the others. Which reductions a step has depends on these only, never on which gradients are there.
         around: of the engine.
         zero: the ZeroRedundancyOptimizer whose parameters are divided among its processes, if there is one.
     """
 
-    def __init__(self, groups: Groups, masks: Sequence[bool], around: Around, zero: Zero | None):
+    def __init__(self, groups: Groups, around: Around, zero: Zero | None):
         self.parameters = _parameters(groups)
-        self.kinds = _kinds(groups, masks)
+        self.kinds = _kinds(groups)
         self.links: dict[str, tuple[Any, str]] = {}
         self.paths: dict[int, Path] = {}
         self.counted: dict[int, tuple[Path, int]] = {}  # path and place of a parameter's count
@@ -56,8 +56,8 @@ class Processes:
         if zero is not None and group is not None:
             self.links[zero.name] = (group, zero.device)
             self.base, self.looks = (zero.name,), zero.device == "cpu"
-        for listed, cautious in zip(groups, masks, strict=True):
-            for p in listed["params"]:
+        for parameters, cautious in groups:
+            for p in parameters:
                 self._add(p, cautious)
         self.buckets = [*dict.fromkeys([self.base, *self.paths.values()])]
         self.by_row, self.masks = len(self.buckets) > 1, bool(self.counted)
@@ -80,11 +80,11 @@ class Processes:
             self.counted[id(p)] = path, self.sizes.get(path, 0)
             self.sizes[path] = self.sizes.get(path, 0) + 1
 
-    def serves(self, groups: Groups, masks: Sequence[bool]) -> bool:
+    def serves(self, groups: Groups) -> bool:
         """Whether groups, parameters and masks are those that it was made for."""
         parameters = _parameters(groups)
         same = len(parameters) == len(self.parameters) and all(map(_is, parameters, self.parameters))
-        return same and self.kinds == _kinds(groups, masks)
+        return same and self.kinds == _kinds(groups)
 
     def start(self, around: Around, members: Sequence[Member] = ()) -> None:
         """Begin a step.
@@ -174,20 +174,18 @@ class Processes:
         return common.tolist()  # type: ignore[no-any-return]
 
 
-def processes(
-    before: Processes | None, groups: Groups, masks: Sequence[bool], around: Around, zero: Zero | None
-) -> Processes | None:
+def processes(before: Processes | None, groups: Groups, around: Around, zero: Zero | None) -> Processes | None:
     """The reductions of steps over these groups; None if no parameter is divided.
 
     Args:
         before: of the last step, used again if it serves.
-        groups, masks, around, zero: see `Processes`.
+        groups, around, zero: see `Processes`.
     """
     if zero is None and not any(map(is_sharded_tensor, _parameters(groups))):
         return None
-    if before is not None and before.serves(groups, masks):
+    if before is not None and before.serves(groups):
         return before
-    made = Processes(groups, masks, around, zero)
+    made = Processes(groups, around, zero)
     return made if made.links else None
 
 
@@ -199,11 +197,11 @@ def _check(failed: int) -> None:
 
 
 def _parameters(groups: Groups) -> list[torch.Tensor]:
-    return [p for group in groups for p in group["params"]]
+    return [p for parameters, _ in groups for p in parameters]
 
 
-def _kinds(groups: Groups, masks: Sequence[bool]) -> list[tuple[int, bool]]:
-    return [(len(group["params"]), cautious) for group, cautious in zip(groups, masks, strict=True)]
+def _kinds(groups: Groups) -> list[tuple[int, bool]]:
+    return [(len(parameters), cautious) for parameters, cautious in groups]
 
 
 def _is(a: object, b: object) -> bool:
