@@ -228,29 +228,29 @@ class Engine:
             TypeError, ValueError: see `Settings.at`; a scalar part failed.
             FloatingPointError: it would be skipped, but `nonfinite="raise"`.
         """
-        new_scalars = plan.scalars()
+        new_scalars, around, spread = plan.scalars(), self.around, self.spread
         coefficients: float | Sequence[float] = 1.0
         enlargements: Sequence[float] | None = None
-        if self.around.surveys:
-            strict, clips = self.around.nonfinite != "propagate", self.around.clips
+        if around.surveys:
+            strict, clips = around.nonfinite != "propagate", around.clips
             sums = self._survey(plan, clips and not strict)  # clipping by value would hide an infinity
             if strict and not all(s.finite for s in sums):
                 return self._refuse("nonfinite", "a gradient has a non-finite element")
             largest = sum(sums, Sum()).root() if strict else 0.0
-            if self.around.norms:
+            if around.norms:
                 sums = self._survey(plan, clips) if clips and strict else sums
                 coefficients = self._coefficients(sums, sum(sums, Sum()))
-            if strict and not largest * self.around.grad_scale < HARMLESS and self._overflows(plan, coefficients):
+            if strict and not largest * around.grad_scale < HARMLESS and self._overflows(plan, coefficients):
                 return self._refuse("overflow", "a gradient is so large that a state slot would overflow")
-        if self.spread is not None and self.spread.masks:
-            enlargements = self.spread.enlargements(plan.agreements(coefficients))
+        if spread is not None and spread.masks:
+            enlargements = spread.enlargements(plan.agreements(coefficients))
         met = plan.run(coefficients, enlargements)
-        if self.spread is not None:
-            met = self.spread.met(met)
+        if spread is not None:
+            met = spread.met(met)
         for group, new in zip(self.groups, new_scalars, strict=True):
             group.t += 1
             group.scalar_state = new
-        if met != NOTHING:
+        if met is not NOTHING:
             self.counters["nonfinite"] += met.nonfinite
             self.counters["overflow"] += met.overflow and not met.nonfinite
         return True
