@@ -67,8 +67,10 @@ class Driver:
         with engine.lock:
             if engine.around.grad_scale != grad_scale:
                 engine.around = replace(engine.around, grad_scale=grad_scale)
-            if self.spread is not None:
-                self.spread.start(engine.around)
+            if self.spread is None:
+                done = self._repeat(optimizer)
+                if done is not None:
+                    return done
             self.stepping = True
             try:
                 return self._step(optimizer)
@@ -86,15 +88,23 @@ class Driver:
                 self.plan = self.look = self.state = None
                 self.delegated, self.keeper.members = [], {}
 
+    def _repeat(self, optimizer: FusedOptimizer) -> bool | None:
+        """One step of the plan that was kept, as `step`; None if it does not serve any more."""
+        plan, look = self.plan, self.look  # held here, should the garbage collector run code that changes state
+        if plan is None or look is None or is_recorded() or not plan.serves() or not self._current(optimizer, look):
+            return None
+        done = self.engine.advance(plan)
+        if done:
+            look.commit(self.engine.groups)
+        return done
+
     def _step(self, optimizer: FusedOptimizer) -> bool:
-        engine = self.engine
-        if self.plan is not None and not is_recorded() and self.plan.serves() and self._current(optimizer):
-            done = engine.advance(self.plan)
-            if done:
-                assert self.look is not None
-                self.look.commit(engine.groups)
-                self.look.touch()
-            return done
+        """One step with other processes, or one for which no plan was kept."""
+        if self.spread is not None:
+            self.spread.start(self.engine.around)
+            again = self._repeat(optimizer)
+            if again is not None:
+                return again
         self.plan = self.look = None
         self.delegated = []
         state = optimizer.tracked_state()
@@ -110,7 +120,7 @@ class Driver:
             state.track()
             self.state, self.seen, state.flag.listener = state, state.flag.changes, self.listener
 
-    def _current(self, optimizer: FusedOptimizer) -> bool:
+    def _current(self, optimizer: FusedOptimizer, look: Look) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
         state, groups = optimizer.state, optimizer.param_groups
         if state is not self.state or state.flag.changes != self.seen or len(groups) != len(self.readings):
@@ -123,7 +133,7 @@ class Driver:
                 if any(r.numbers != readings[0].numbers for r in readings):
                     return False
             self.glance = Glance(self.readings)
-        return self.look is not None and self.look.holds()
+        return look.holds()
 
     def _anew(self, optimizer: FusedOptimizer, state: State, traced: bool) -> bool:
         """Read everything again, and step."""

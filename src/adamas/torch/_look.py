@@ -66,7 +66,6 @@ class NativeLook:
         module = load_module("torch_look", SOURCE)
         self.look: Callable[[int], int] = module.look
         self.write: Callable[[int], None] = module.commit
-        self.move: Callable[[int], None] = module.touch
         for watch in watches:
             watch.grad = watch.parameter
 
@@ -83,10 +82,6 @@ class NativeLook:
         """See `Look`."""
         self.ledger.update(groups)
         self.write(self.address)
-
-    def touch(self) -> None:
-        """See `Look`."""
-        self.move(self.address)
 
 
 def make_look(

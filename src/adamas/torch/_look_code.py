@@ -154,7 +154,10 @@ def look(arguments):
 
 @njit("void(int64)", cache=True)
 def commit(arguments):
-    """Write step counts and scalar slots into their tensors."""
+    """Write step counts and scalar slots into their tensors, and move the version counters of the parameters.
+
+    A tensor of inference mode has no counter.
+    """
     scalars, scalar_count, values = word(arguments + 56), word(arguments + 64), word(arguments + 72)
     for k in range(scalar_count):
         one = scalars + 24 * k
@@ -163,11 +166,6 @@ def commit(arguments):
             put_real(word(one), float32(value))
         else:
             put_real(word(one), value)
-
-
-@njit("void(int64)", cache=True)
-def touch(arguments):
-    """Move the version counters of the parameters; a tensor of inference mode has none."""
     at = word(arguments + 16)
     for k in range(word(arguments + 88)):
         if word(at + 48) != 0:

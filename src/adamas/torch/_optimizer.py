@@ -112,15 +112,15 @@ class FusedOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        own = self.__dict__
+        own, driver = self.__dict__, self._driver
         scaled = own.get("grad_scale") is not None
-        if self._driver.plan is None and self.delegates and self._whole_step_is_torchs():
+        if driver.plan is None and self.delegates and self._whole_step_is_torchs():
             return loss
         if (scaled or own.get("found_inf") is not None) and self._overflowed():
             return loss
-        self._last_skipped = not self._driver.step(self, 1 / float(own["grad_scale"]) if scaled else 1.0)
+        self._last_skipped = not driver.step(self, 1 / float(own["grad_scale"]) if scaled else 1.0)
         if scaled:
-            unscale(self.param_groups, own["grad_scale"], [m.grad for m in self._driver.delegated])
+            unscale(self.param_groups, own["grad_scale"], [m.grad for m in driver.delegated])
         return loss
 
     def _overflowed(self) -> bool:

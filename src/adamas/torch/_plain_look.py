@@ -66,9 +66,6 @@ class PlainLook:
         for tensor, k in self.ledger.entries:
             with torch.no_grad():
                 tensor.fill_(float(self.ledger.values[k]))
-
-    def touch(self) -> None:
-        """See `Look`."""
         count_versions(t for w in self.watches for t in {w.parameter, w.member.key})
 
 

@@ -56,11 +56,9 @@ class Look(Protocol):
         ...
 
     def commit(self, groups: Sequence[Group]) -> None:
-        """Write the groups' step counts and scalar slots into their tensors."""
-        ...
-
-    def touch(self) -> None:
-        """Tell autograd that the parameters have changed."""
+        """Note a step: write the groups' step counts and scalar slots into their tensors, and tell autograd that the
+        parameters have changed.
+        """
         ...
 
 
