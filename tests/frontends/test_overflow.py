@@ -143,3 +143,36 @@ def test_torch_operations_count_and_skip() -> None:
     opt.step()
     assert opt.counters == {"nonfinite": 0, "overflow": 1, "skipped": 1, "staged": 0}
     assert torch.equal(p, before)
+
+
+def test_gradients_that_the_step_unscales_are_judged_as_they_enter_it() -> None:
+    """GradScaler's scale is taken out in the pass of the step; a scaled gradient may be finite where its square is not."""
+    torch = pytest.importorskip("torch")
+    import adamas.torch
+
+    for scale in (1.0, 2.0**16):
+        for size, leaves in ((2.0**60, False), (2.0**64, True), (2.0**100, True)):
+            p = torch.nn.Parameter(torch.ones(70))
+            p.grad = torch.full((70,), size * scale)
+            opt = adamas.torch.AdamW([p], nonfinite="skip", fused=True)
+            opt.grad_scale, opt.found_inf = torch.tensor(scale), torch.tensor(0.0)
+            opt.step()
+            assert opt.last_step_skipped is leaves
+            assert opt.counters["overflow"] == leaves
+            assert bool(torch.isfinite(opt.state[p]["exp_avg_sq"]).all() if p in opt.state else leaves)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("size", [1, 17, 5000, 300_000])
+def test_one_bad_element_in_any_place_is_seen(size: int, dtype: Any) -> None:
+    """The fast pass that looks for large elements, where no norm is asked for, sees infinities and NaN everywhere."""
+    for place in sorted({0, size // 2, size - 1}):
+        for bad in (np.inf, -np.inf, np.nan):
+            x, g = np.ones(size, dtype), np.full(size, 0.25, dtype)
+            opt = adamas.Adam(nonfinite="skip")
+            opt.step(x, g)
+            before = x.copy()
+            g[place] = bad
+            opt.step(x, g)
+            assert opt.counters == {"nonfinite": 1, "overflow": 0, "skipped": 1, "staged": 0}
+            assert np.array_equal(x, before)

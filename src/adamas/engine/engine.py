@@ -236,11 +236,11 @@ class Engine:
             sums = self._survey(plan, clips and not strict)  # clipping by value would hide an infinity
             if strict and not all(s.finite for s in sums):
                 return self._refuse("nonfinite", "a gradient has a non-finite element")
-            largest = sum(sums, Sum()).root() if strict else 0.0
+            harmless = not strict or sum(s.whole for s in sums) < HARMLESS
             if around.norms:
                 sums = self._survey(plan, clips) if clips and strict else sums
                 coefficients = self._coefficients(sums, sum(sums, Sum()))
-            if strict and not largest * around.grad_scale < HARMLESS and self._overflows(plan, coefficients):
+            if not harmless and self._overflows(plan, coefficients):
                 return self._refuse("overflow", "a gradient is so large that a state slot would overflow")
         if spread is not None and spread.masks:
             enlargements = spread.enlargements(plan.agreements(coefficients))
