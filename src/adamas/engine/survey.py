@@ -37,8 +37,11 @@ class Met(NamedTuple):
 
 MET = tuple(Met(bool(k & 1), bool(k & 2)) for k in range(4))
 NOTHING = MET[0]
-HARMLESS = 2.0**51
-"""State in float32 stays finite where no gradient is larger: its square is below half a step of the largest float32."""
+HARMLESS = 2**102 << -UNIT
+"""Sum of squares, as whole multiples, below which state in float32 stays finite: no square reaches half a step of the
+largest float32."""
+SMALL = 20
+"""Binary exponent of elements that need not be summed to know that: 2**60 of them do not make a norm of 2**50."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class Sum:
             return Sum(0, value)
         numerator, denominator = value.as_integer_ratio()
         return Sum((numerator << -UNIT) // denominator)
+
+
+def small(storage: Format) -> int:
+    """The bits of 2**SMALL in the compute type, without the sign."""
+    return (SMALL + storage.exponent_bias) << storage.mantissa_bits
 
 
 def lowest_bit(storage: Format) -> int:

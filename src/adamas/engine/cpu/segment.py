@@ -23,7 +23,7 @@ from .pool import Kernel
 from .worklist import WorkList
 
 COEFFICIENT, KEEP_SCALE = (k - len(ROW_SCALARS) for k in range(len(ROW_SCALARS)))  # from the end of a row
-SURVEY_ROW = 3  # group, unused, address of g
+SURVEY_ROW = 4  # group, unused, address of g, magnitude from which sums are wanted
 
 
 @cache
@@ -117,7 +117,10 @@ class Segment:
         self.pack.pack_into(self.list.scalar_buffer, group * self.pack.size, *hoisted)
 
     def sums(self, per_row: bool, clips: bool) -> list[Sum]:
-        """Sums of squares, after clipping by value or before it, for each row or for all rows together."""
+        """Sums of squares, after clipping by value or before it, for each row or for all rows together.
+
+        Where no norm is asked for, stretches without large elements count as 0: that takes one fast pass.
+        """
         kernel, generated = survey_kernel(clips, self.engine.around.scales, self.g_format.name)
         if clips not in self.survey_lists:
             sizes = [r.p.size for r in self.rows]
@@ -126,6 +129,7 @@ class Segment:
                 survey.sum_words(self.g_format),
             )  # fmt: skip
             work.rows[: len(self.rows), 0] = self.local
+            work.rows[:, 3] = 0 if self.engine.around.norms else survey.small(self.g_format)
             self.survey_lists[clips] = work
         work = self.survey_lists[clips]
         work.rows[: len(self.rows), 2] = self.list.rows[: len(self.rows), 2]

@@ -204,6 +204,10 @@ def survey_item(ctrl, item, row_index, offset, length):
     put(out, 0)
     put(out + 8, {sum_words})
     put(out + 16, 0)
+    at_g, n = first, length
+    small = word(row + 24)
+    if small > 0 and survey_top({parameters}) < small:
+        return int64(0)
     at_g, n = first, min({BLOCK}, length)
     room, wide = above(survey_top({parameters})), 0
     for start in range(0, length, {BLOCK}):

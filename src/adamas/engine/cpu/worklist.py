@@ -102,18 +102,19 @@ class ControlBlock:
     """
 
     def __init__(self, work: WorkList):
-        words: NDArray[np.int64] = np.zeros(FIRST_RANGE + RANGE_WORDS * work.ranges, np.int64)
+        entries = [0] * (FIRST_RANGE + RANGE_WORDS * work.ranges)
         tables = {STARTS: work.starts, ITEMS: work.items, ROWS: work.rows, SCALARS: work.scalars, RESULTS: work.results}
         for place, table in tables.items():
-            words[place] = table.ctypes.data
+            entries[place] = table.ctypes.data
         tasks = len(work.starts) - 1
-        words[[TASKS, RANGES, ROW_WORDS]] = tasks, work.ranges, work.rows.shape[1]
-        words[GROUP_WORDS] = work.scalars.shape[1]
+        entries[TASKS], entries[RANGES] = tasks, work.ranges
+        entries[ROW_WORDS], entries[GROUP_WORDS] = work.rows.shape[1], work.scalars.shape[1]
         bounds = [tasks * k // work.ranges for k in range(work.ranges + 1)]
         for k in range(work.ranges):
             place = FIRST_RANGE + RANGE_WORDS * k
-            words[place : place + 3] = bounds[k + 1], bounds[k], bounds[k + 1]
-        words[DONE] = tasks
+            entries[place : place + 3] = bounds[k + 1], bounds[k], bounds[k + 1]
+        entries[DONE] = tasks
+        words: NDArray[np.int64] = np.array(entries, np.int64)
         self.address = int(words.ctypes.data)
         self.words = words.data
         self.keep: tuple[Any, ...] = (words, *tables.values())
