@@ -72,8 +72,9 @@ def members_of(readings: Sequence[Reading], state: Mapping[Any, Any], name: str,
 
 def _takes_torchs(reading: Reading, p: torch.Tensor) -> bool:
     """Whether torch's own step serves; not its fused one over subclasses on the CPU, which does not look at strides."""
-    blind = p.device.type in KERNEL_DEVICES and bool(reading.view.get("fused"))
-    return not (reading.differentiable or blind or within_reach(p))
+    if reading.differentiable or within_reach(p):
+        return False
+    return not (p.device.type in KERNEL_DEVICES and reading.view.get("fused"))
 
 
 def _shard(reading: Reading, p: torch.Tensor, label: str, name: str, entry: dict[str, Any]) -> Member:

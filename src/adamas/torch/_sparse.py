@@ -11,7 +11,7 @@ from ..engine.engine import Array
 from ..engine.plan import Row
 from ..engine.storage import FORMATS
 from ._members import Member
-from ._tensors import array_of, format_of, owning_array
+from ._tensors import format_of, owning_array
 
 
 @dataclass
@@ -34,7 +34,7 @@ class TouchedRows(Row):
         one = len(self.index) == 1
         block = whole.index_select(0, self.index[0]) if one else whole[self.index].contiguous()
         self.blocks.append((whole, block))
-        return array_of(block)
+        return owning_array(block)
 
     def gather(self) -> None:
         """The rows are taken already."""

@@ -31,9 +31,9 @@ def format_of(tensor: torch.Tensor) -> Format | None:
 def is_native(tensor: torch.Tensor) -> bool:
     """Whether a tensor is ordinary memory of this processor's."""
     return (
-        tensor.layout is torch.strided
-        and tensor.device.type == "cpu"
-        and type(tensor) in PLAIN
+        type(tensor) in PLAIN
+        and tensor.is_cpu
+        and tensor.layout is torch.strided
         and not tensor.is_nested
         and not tensor._is_zerotensor()
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
@@ -84,6 +84,8 @@ def memory_fault(tensor: torch.Tensor) -> str:
 
 def _extent(tensor: torch.Tensor) -> int:
     """Bytes from the first to the last element of a tensor that has elements."""
+    if tensor.is_contiguous():
+        return tensor.nbytes
     return tensor.element_size() * (1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True)))
 
 

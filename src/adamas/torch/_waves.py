@@ -58,6 +58,8 @@ class PlanOfLanes:
 def waves_of(members: list[Member]) -> list[list[Member]]:
     """Members in turns, so that none of a turn share memory; torch steps what appears twice twice."""
     native = [m for m in members if m.lane == "native"]
+    if not native and len(members) == 1:
+        return [members]
     arrays = [array_of(m.parameter) for m in native]
     for member, array in zip(native, arrays, strict=True):
         if repeats(array):
