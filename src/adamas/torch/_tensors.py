@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..engine.storage import FORMATS, PAGE, Format, shift
+from ..engine.storage import FORMATS, PAGE, Format, advise_huge_pages, shift
 
 Array = NDArray[Any]
 
@@ -159,6 +159,7 @@ def new_state(parameter: torch.Tensor, work_p: Array, kind: Format, place: int, 
             memory = torch.empty(work_p.size * bits.itemsize + PAGE, dtype=torch.uint8, device="cpu").untyped_storage()
             first = shift(work_p, bits, place, memory.data_ptr()) // bits.itemsize
             tensor = torch.empty(0, dtype=dtype, device="cpu").set_(memory, first, work_p.shape, strides)
+        advise_huge_pages(tensor.data_ptr(), work_p.size * bits.itemsize)
         tensor.fill_(start)
         return torch.view_as_complex(tensor) if parameter.is_complex() else tensor
 
