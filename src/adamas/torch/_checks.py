@@ -49,7 +49,7 @@ def check_parameter(p: torch.Tensor, label: str) -> None:
             f"{label} is an inference tensor, which can be updated in inference mode only. "
             "Give the optimizer parameter.clone()."
         )
-    _check_memory(p, label)
+    _check_memory(p, "", label)
 
 
 def check_gradient(p: torch.Tensor, grad: torch.Tensor, label: str) -> None:
@@ -66,7 +66,7 @@ def check_gradient(p: torch.Tensor, grad: torch.Tensor, label: str) -> None:
         raise RuntimeError(f"{label}: its gradient has dtype {grad.dtype}; it must be floating point or complex.")
     if grad.is_complex() and not p.is_complex():
         raise RuntimeError(f"{label} has dtype {p.dtype}, its gradient {grad.dtype}; the gradient must be real, too.")
-    _check_memory(grad, f"{label}: its gradient")
+    _check_memory(grad, "gradient", label)
 
 
 def refused_layout(grad: torch.Tensor, label: str, name: str) -> RuntimeError:
@@ -86,14 +86,16 @@ def check_state(member: Member) -> None:
     Raises:
         RuntimeError: no tensor of the parameter's shape; memory that was freed.
     """
+    state, label = member.state, member.label
     for key in member.slots:
-        if member.state.get(key) is not None:
-            check_shape(member.state[key], member, key)
-    for key in (*member.slots, "step", *member.scalar_keys):
-        held = member.state.get(key)
+        held = state.get(key)
+        if held is not None:
+            _check_memory(check_shape(held, member, key), key, label)
+    for key in ("step", *member.scalar_keys):
+        held = state.get(key)
         if isinstance(held, torch.Tensor):
-            _check_memory(held, f"state[{key!r}] of {member.label}")
-    step = member.state.get("step", 0.0)
+            _check_memory(held, key, label)
+    step = state.get("step", 0.0)
     if member.reading.host.counts and not _is_whole(step):
         raise RuntimeError(f"state['step'] of {member.label} is {step!r}; it must be a whole number from 0 on.")
 
@@ -131,11 +133,13 @@ def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
     return held
 
 
-def _check_memory(tensor: torch.Tensor, label: str) -> None:
+def _check_memory(tensor: torch.Tensor, what: str, label: str) -> None:
+    """Refuse memory that was freed: of a parameter, its "gradient", or an entry of its state."""
     if is_native(tensor) and format_of(tensor) is not None:
         fault = memory_fault(tensor)
         if fault:
-            raise RuntimeError(f"{label} {fault}")
+            whose = {"": label, "gradient": f"{label}: its gradient"}.get(what, f"state[{what!r}] of {label}")
+            raise RuntimeError(f"{whose} {fault}")
 
 
 def _layout(tensor: torch.Tensor) -> str:

@@ -168,6 +168,8 @@ def fits(state: torch.Tensor, parameter: torch.Tensor, work_p: Array) -> bool:
     """Whether a state tensor lies in memory as the step works: equal elements in equal order."""
     if state.shape != parameter.shape or state.is_complex() != parameter.is_complex() or state.is_conj():
         return False
+    if state.is_contiguous() and work_p.flags.c_contiguous:
+        return True
     array = array_of(state)
     a, b = array.itemsize, work_p.itemsize
     return all(x * b == y * a or n == 1 for x, y, n in zip(array.strides, work_p.strides, array.shape, strict=True))

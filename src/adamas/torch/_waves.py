@@ -111,8 +111,13 @@ def _same(members: Sequence[Member]) -> Iterator[tuple[int, int]]:
             places[id(member.whole)] = k
 
 
+NOWHERE = Spans([])
+
+
 def spans_of(members: Sequence[Member]) -> Spans:
     """Memory that the step writes: parameters and the state that is there."""
+    if not members:
+        return NOWHERE
     arrays = [array_of(m.parameter) for m in members]
     for member in members:
         held = (member.state.get(key) for key in member.slots)

@@ -89,7 +89,7 @@ class Segment:
         for k, row in enumerate(self.rows):
             self.list.rows[k, 1] = row.work_p.ctypes.data
             self.list.rows[k, 2] = row.work_g.ctypes.data
-        self.list.row_reals[:, [COEFFICIENT, KEEP_SCALE]] = 1.0
+        self.list.row_reals[:, -len(ROW_SCALARS) :] = 1.0
         self.attached = False
         self.last: float | None = 1.0
         self.survey_lists: dict[bool, WorkList] = {}
