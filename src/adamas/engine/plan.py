@@ -161,17 +161,20 @@ def _check_pair(name: str, p: Any, g: Any) -> None:
 
 def repeats(a: Array) -> bool:
     """Whether two elements overlap, as in broadcast arrays and sliding windows."""
-    if a.flags.c_contiguous or a.flags.f_contiguous:
-        return False
-    end = a.itemsize
-    for stride, n in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True) if n > 1):
+    return not (a.flags.c_contiguous or a.flags.f_contiguous) and places_repeat(a.shape, a.strides, a.itemsize)
+
+
+def places_repeat(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
+    """Whether two elements overlap that are so large and lie so far apart."""
+    end = itemsize
+    for stride, n in sorted((abs(s), n) for s, n in zip(strides, shape, strict=True) if n > 1):
         if stride < end:
             break
         end = stride * (n - 1) + end
     else:
         return False
-    places = sum(np.ix_(*(np.arange(n) * s for s, n in zip(a.strides, a.shape, strict=True))), np.int64(0))
-    return a.size > 0 and int(np.diff(np.sort(places, axis=None)).min()) < a.itemsize
+    places = np.asarray(sum(np.ix_(*(np.arange(n) * s for s, n in zip(strides, shape, strict=True))), np.int64(0)))
+    return places.size > 0 and int(np.diff(np.sort(places, axis=None)).min()) < itemsize
 
 
 def _bounds(a: Array) -> tuple[int, int]:

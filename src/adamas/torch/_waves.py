@@ -10,7 +10,7 @@ from operator import or_
 import torch
 
 from ..engine.engine import Engine, Plan
-from ..engine.plan import Row, Spans, lay_out, overlaps, repeats
+from ..engine.plan import Row, Spans, lay_out, overlaps, places_repeat
 from ..engine.survey import Met, Sum
 from ._members import Member
 from ._tensors import array_of, format_of, gradient_array
@@ -58,15 +58,15 @@ class PlanOfLanes:
 def waves_of(members: list[Member]) -> list[list[Member]]:
     """Members in turns, so that none of a turn share memory; torch steps what appears twice twice."""
     native = [m for m in members if m.lane == "native"]
-    if not native and len(members) == 1:
-        return [members]
-    arrays = [array_of(m.parameter) for m in native]
-    for member, array in zip(native, arrays, strict=True):
-        if repeats(array):
+    for member in members:
+        if member.lane != "torch" and _repeats(member.parameter):
             raise RuntimeError(
                 f"{member.label} has elements that share memory (an expanded tensor); each must be updated once. "
                 "Give the optimizer parameter.clone()."
             )
+    if not native and len(members) == 1:
+        return [members]
+    arrays = [array_of(m.parameter) for m in native]
     turn = [0] * len(native)
     for first, second in sorted({(min(pair), max(pair)) for pair in (*overlaps(arrays), *_same(native))}):
         turn[second] = max(turn[second], turn[first] + 1)
@@ -80,6 +80,10 @@ def waves_of(members: list[Member]) -> list[list[Member]]:
             waves += [[] for _ in range(wave + 1 - len(waves))]
             waves[wave].append(member)
     return waves
+
+
+def _repeats(p: torch.Tensor) -> bool:
+    return p.layout is torch.strided and not p.is_contiguous() and places_repeat(p.shape, p.stride(), 1)
 
 
 Extent = tuple[int, int, int]  # what identifies the storage; where the elements begin and end in it
