@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -65,7 +66,7 @@ class OperationsPlan:
             g = local(member.grad.detach())
             g = torch.view_as_real(g.resolve_conj()) if g.is_complex() else g
             g = bind(prepared, words(torch.float64))(g.double(), scale, clip_value, clips, True)
-            out.append(Sum.of(float(g.square().sum())))
+            out.append(_sum_of_squares(g, member.grad.dtype in WIDE))
         return out
 
     def agreements(self, coefficients: float | Sequence[float]) -> list[int | None]:
@@ -215,6 +216,19 @@ def _own_tensors(member: Member) -> dict[str, torch.Tensor]:
     named |= dict(zip(betas, group.get("betas", ()), strict=False))
     named |= {s.name: member.state[host.key(s.name)] for s in member.reading.form.resolved.scalar_slots}
     return {n: v for n, v in named.items() if isinstance(v, torch.Tensor) and v.requires_grad}
+
+
+def _sum_of_squares(g: torch.Tensor, wide: bool) -> Sum:
+    """Of float64 numbers; squares of what was narrower once can neither overflow nor vanish."""
+    if not wide or not g.numel():
+        return Sum.of(float(g.square().sum()))
+    top = float(g.abs().max())
+    if not 0 < top < math.inf:
+        return Sum.of(top)
+    exponent = math.frexp(top)[1]
+    half = -exponent // 2
+    found = Sum.of(float((g * 2.0**half * 2.0 ** (-exponent - half)).square().sum()))
+    return Sum(found.whole << 2 * exponent if exponent >= 0 else found.whole >> -2 * exponent)
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:
