@@ -42,6 +42,12 @@ class OperationsPlan:
     def __init__(self, engine: Engine, members: Sequence[Member]):
         self.engine, self.members = engine, members
         self.values: list[dict[str, Any]] = []
+        self.rows: dict[int, Index] = {}
+        for member in members:
+            if member.grad.layout is torch.sparse_coo:
+                gradient = member.grad.detach().coalesce()
+                self.rows[id(member)] = tuple(gradient.indices())
+                member.grad = gradient.values()
 
     def scalars(self) -> list[dict[str, float]]:
         out = []
@@ -108,6 +114,7 @@ class OperationsPlan:
         held = [member.parameter, member.grad, *(member.state[key] for key in member.slots)]
         return (
             not member.reading.differentiable
+            and id(member) not in self.rows
             and not self.engine.groups[member.group].form.shape.cautious
             and not is_traced()
             and all(type(t) in PLAIN and t.layout is torch.strided and not t.is_complex() for t in held)
@@ -151,11 +158,12 @@ class OperationsPlan:
 
     def _whole_inputs(self, member: Member, factor: float) -> tuple[dict[str, Any], dict[str, str]]:
         """What the pass takes, and the state key of each slot."""
-        p = member.parameter
+        p, rows = member.parameter, self.rows.get(id(member))
         x, keys = self._inputs(member, factor)
         x |= _own_tensors(member) if member.reading.differentiable else {}
         g = member.grad.to(p.dtype) if p.is_complex() else member.grad
-        return x | {"p": _wide(p), "g": _wide(g)} | {n: _wide(member.state[key]) for n, key in keys.items()}, keys
+        x |= {"p": _wide(p, rows), "g": _wide(g)}
+        return x | {n: _wide(member.state[key], rows) for n, key in keys.items()}, keys
 
     def _step(self, member: Member, factor: float, enlarged: float | None, stores: bool) -> Met:
         group, p = self.engine.groups[member.group], member.parameter
@@ -167,9 +175,10 @@ class OperationsPlan:
         new = run_pass(group.form, x, member.reading.differentiable)
         met = _look(p, x["g"], [new[n] for n in keys])
         if stores:
-            _put(p, new["p"])
+            rows = self.rows.get(id(member))
+            _put(p, new["p"], rows)
             for name, key in keys.items():
-                _put(member.state[key], new[name])
+                _put(member.state[key], new[name], rows)
             for name in kept:
                 member.state[member.reading.host.key(name)] = new[name].to(kept[name].dtype)
         return met
@@ -231,11 +240,19 @@ def _sum_of_squares(g: torch.Tensor, wide: bool) -> Sum:
     return Sum(found.whole << 2 * exponent if exponent >= 0 else found.whole >> -2 * exponent)
 
 
-def _wide(x: torch.Tensor) -> torch.Tensor:
-    """A copy in the compute type (the step writes in place); complex numbers as pairs."""
+Index = tuple[torch.Tensor, ...]  # of rows: a tensor for each sparse dimension
+
+
+def _wide(x: torch.Tensor, rows: Index | None = None) -> torch.Tensor:
+    """A copy in the compute type (the step writes in place), of some rows only if given; complex numbers as pairs."""
+    x = x if rows is None else x[rows]
     x = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
     return x.clone() if x.dtype is torch.float64 else x.to(torch.float32, copy=True)
 
 
-def _put(target: torch.Tensor, new: torch.Tensor) -> None:
-    target.copy_(torch.view_as_complex(new.contiguous()) if target.is_complex() else new)
+def _put(target: torch.Tensor, new: torch.Tensor, rows: Index | None = None) -> None:
+    new = torch.view_as_complex(new.contiguous()) if target.is_complex() else new
+    if rows is None:
+        target.copy_(new)
+    else:
+        target.index_put_(rows, new.to(target.dtype))
