@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .engine.backends import BACKENDS
@@ -107,6 +107,13 @@ def signature(rule: Rule) -> inspect.Signature:
     )
 
 
+def _holds_parameters(first: object) -> bool:
+    """Whether a first argument is what other libraries take there."""
+    if isinstance(first, str):
+        return False
+    return isinstance(first, (Mapping, Sequence, Iterator)) or bool(getattr(first, "ndim", 0))
+
+
 class Arguments:
     """Checked arguments.
 
@@ -122,6 +129,11 @@ class Arguments:
         every = defaults(rule)
         names = list(every)
         positional = names[: names.index("weight_decay") + 1]
+        if args and _holds_parameters(args[0]):
+            raise TypeError(
+                f"{title} takes settings only, the first is {positional[0]}; hand parameters and gradients to "
+                f"each step: {title}().step(params, grads)."
+            )
         if len(args) > len(positional):
             raise TypeError(f"{title} takes at most {len(positional)} positional arguments: {', '.join(positional)}.")
         separate = betas_of(rule)

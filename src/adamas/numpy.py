@@ -34,6 +34,11 @@ class Optimizer:
     rule: ClassVar[Rule]
 
     def __init__(self, *args: Any, **kwargs: Any):
+        if not hasattr(type(self), "rule"):
+            raise TypeError(
+                "Optimizer is the base of all members: make one with adamas.optimizer(rule), or take a class such as "
+                "adamas.Adam."
+            )
         self._setup(Arguments(self.rule, type(self).__name__, args, kwargs))
 
     def _setup(self, arguments: Arguments) -> None:

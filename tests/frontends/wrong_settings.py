@@ -59,6 +59,16 @@ CONSTRUCTION = {
     "argument twice": Wrong(
         make("adam", 0.1, lr=0.1), TypeError, r"Adam: 'lr' was given twice, by position and by name"
     ),
+    "parameters": Wrong(
+        make("adam", [np.ones(3)], lr=0.1), TypeError, r"Adam takes settings only, the first is lr; .* Adam\(\)\.step"
+    ),
+    "parameters as an array": Wrong(make("lion", np.ones(3)), TypeError, r"Lion takes settings only, the first is lr"),
+    "parameters of a torch module": Wrong(
+        make("sgd", iter([np.ones(3)]), 0.1), TypeError, r"SGD takes settings only, the first is lr"
+    ),
+    "the base class": Wrong(
+        lambda live: adamas.numpy.Optimizer(0.1), TypeError, r"Optimizer is the base of all members: make one with"
+    ),
     "too many": Wrong(
         make("sgd", 0.1, 0.0, "coupled"), TypeError, r"SGD takes at most 2 positional.*: lr, weight_decay"
     ),
