@@ -161,7 +161,8 @@ class Processes:
 
     def _reduce(self, phase: str, flags: Sequence[int], items: Sequence[tuple[Path, Words]]) -> list[int]:
         """Add up words over the processes of their path, in place, and flags over all; one message for each group."""
-        self.ahead.remove(phase)
+        rest = [name for name in self.ahead if name != phase]
+        self.ahead = []  # should a reduction fail, as when a connection is lost, none is begun after it
         common: Words = np.asarray(flags, np.int64)
         for name, (group, device) in self.links.items():
             mine = [words for path, words in items if name in path]
@@ -171,6 +172,7 @@ class Processes:
             for words in (common, *mine):
                 words[...] = received[place : place + len(words)]
                 place += len(words)
+        self.ahead = rest
         return common.tolist()  # type: ignore[no-any-return]
 
 

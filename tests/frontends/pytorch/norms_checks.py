@@ -101,6 +101,30 @@ def failing(make: Callable[[], Pair], plain: bool) -> None:
             pair.compare()
 
 
+def cut_off(pair: Pair) -> None:
+    """A reduction that fails, as when a connection is lost: no further one is begun, and nothing is changed."""
+    shapes = [w.shape for w in pair.whole]
+    pair.give(gradients(shapes, 1, pair.dtype))
+    pair.step()
+    pair.give(gradients(shapes, 2, pair.dtype))
+    held, tried, plain = [local(p).detach().clone() for p in pair.parts], [0], dist.all_reduce
+
+    def lost(*args: object, **kwargs: object) -> None:
+        tried[0] += 1
+        raise RuntimeError("the connection is lost")
+
+    dist.all_reduce = lost
+    try:
+        assert "the connection is lost" in raised(pair.opt.step, (RuntimeError,))
+    finally:
+        dist.all_reduce = plain
+    assert tried == [1]
+    for p, before in zip(pair.parts, held, strict=True):
+        same(local(p), before, "parameter")
+    pair.step()
+    pair.compare()
+
+
 def alone(make: Callable[[], Pair]) -> None:
     """A NaN in what should be the same on all processes, but is not: all leave the step out."""
     pair = make()

@@ -21,6 +21,7 @@ import torch.distributed as dist
 from norms_checks import (
     alone,
     checkpointed,
+    cut_off,
     differentiable,
     failing,
     planted,
@@ -72,6 +73,7 @@ def cases(world: int) -> dict[str, Callable[[], None]]:
         found[f"{way}: trained"] = lambda m=make, b=even, f=features: trained(m("clip", b), f)
         for setting in ("clip", "cautious"):
             found[f"{way}: one fails, {setting}"] = lambda m=make, s=setting: failing(lambda: m(s), plain=False)
+            found[f"{way}: a reduction fails, {setting}"] = lambda m=make, s=setting: cut_off(m(s))
         found[f"{way}: one fails, plain"] = lambda m=make: failing(lambda: m("plain"), plain=True)
         found[f"{way}: checkpoint"] = lambda m=make: checkpointed(lambda: m("clip and skip"))
         if way == "tp":

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 STEPS = ("clip", "skip", "clip and skip", "raise", "cautious", "cautious and clip", "plain")
-OTHERS = ("trained", "checkpoint", "one fails, clip", "one fails, cautious", "one fails, plain")
+FAILURES = ("a reduction fails, clip", "a reduction fails, cautious")
+OTHERS = ("trained", "checkpoint", "one fails, clip", "one fails, cautious", "one fails, plain", *FAILURES)
 CASES = {
     "fsdp": (*STEPS, *OTHERS, "scaled"),
     "tp": (*STEPS, *OTHERS, "NaN in one copy"),
