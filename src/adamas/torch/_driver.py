@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,7 @@ class Driver:
         self.cohorts: list[list[Reading]] = []
         self.exact: dict[int, int] = {}
         self.delegated: list[Member] = []
-        self.paths: Counter[str] = Counter()
+        self.lanes: list[str] = []
         self.state: State | None = None
         self.seen = -1
         self.stepping, self.listener = False, weakref.WeakMethod(self.forget)
@@ -159,7 +158,7 @@ class Driver:
         members = [m for m in everyone if m.lane != "torch"]
         for member in members:
             check_state(member)
-        self.paths = Counter(m.lane for m in everyone)
+        self.lanes = [m.lane for m in everyone]
         for member in everyone:
             take_note(member.lane, member.parameter.device.type)
         waves = waves_of(members)

@@ -148,7 +148,7 @@ class FusedOptimizer(torch.optim.Optimizer):
         self._last_skipped = found_inf  # looked at when asked for: to look waits for the device
         for device in {p.device.type for group in groups for p in group["params"]}:
             take_note("torch", device)
-        self._driver.paths = Counter(torch=sum(p.grad is not None for group in groups for p in group["params"]))
+        self._driver.lanes = ["torch" for group in groups for p in group["params"] if p.grad is not None]
         return True
 
     @property
@@ -195,7 +195,7 @@ class FusedOptimizer(torch.optim.Optimizer):
     @property
     def paths(self) -> dict[str, int]:
         """How many parameters took which path when the last step was planned; see `adamas.info`."""
-        return dict(self._driver.paths)
+        return dict(Counter(self._driver.lanes))
 
     @property
     def counters(self) -> dict[str, int]:

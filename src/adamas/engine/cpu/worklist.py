@@ -47,7 +47,7 @@ class WorkList:
         self, sizes: Sequence[int], groups: int, group_words: int, row_words: int, element_bytes: int,
         result_words: int = 1,
     ):  # fmt: skip
-        self.sizes = np.asarray(sizes, np.int64)
+        self.sizes = sizes
         self.element_bytes, self.result_words = element_bytes, result_words
         self.rows: NDArray[np.int64] = np.zeros((max(1, len(sizes)), row_words), np.int64)
         self.row_reals = self.rows.view(np.float64)
@@ -57,14 +57,14 @@ class WorkList:
 
     def cut(self, threads: int, smallest: int) -> None:
         """Cut rows into items and tasks, and tasks into one contiguous range per thread; less than smallest for one."""
-        total = int(self.sizes.sum()) * self.element_bytes
+        total = sum(self.sizes) * self.element_bytes
         self.threads = threads
         ranges = threads if total >= smallest else 1
         goal = min(max(total // (ranges * TASKS_PER_RANGE), MIN_TASK_BYTES), MAX_TASK_BYTES)
         length = max(1, goal // self.element_bytes)
         items: list[tuple[int, int, int]] = []
         starts, filled = [0], 0
-        for row, size in enumerate(self.sizes.tolist()):
+        for row, size in enumerate(self.sizes):
             for offset in range(0, size, length):
                 if filled >= length:
                     starts.append(len(items))
