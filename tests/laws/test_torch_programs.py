@@ -57,8 +57,8 @@ def test_programs_reach_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {True: 0, False: 0}
     plain = _driver.Driver._current
 
-    def counted(self: Any, optimizer: Any, look: Any) -> bool:
-        found = plain(self, optimizer, look)
+    def counted(self: Any, optimizer: Any, look: Any, gradients: Any) -> bool:
+        found = plain(self, optimizer, look, gradients)
         seen[found] += 1
         return found
 
@@ -83,7 +83,7 @@ def _counts_alone(self: Any, groups: Any) -> None:
 
 
 FAULTS: dict[str, tuple[Any, str, Any, str]] = {
-    "the plan always serves": (_driver.Driver, "_current", lambda self, optimizer, look: True, ""),
+    "the plan always serves": (_driver.Driver, "_current", lambda self, optimizer, look, gradients: True, ""),
     "changes of state go unseen": (
         _slots.Flag,
         "tell",

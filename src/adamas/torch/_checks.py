@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch.optim import optimizer as host_module
 
 from ._members import Member
 from ._tensors import format_of, has_version, is_native, memory_fault
@@ -98,6 +99,30 @@ def check_state(member: Member) -> None:
     step = state.get("step", 0.0)
     if member.reading.host.counts and not _is_whole(step):
         raise RuntimeError(f"state['step'] of {member.label} is {step!r}; it must be a whole number from 0 on.")
+
+
+def check_devices(members: Iterable[Member], adam: bool) -> None:
+    """What torch demands of `fused`, `capturable` and tensor learning rates; its own words.
+
+    Args:
+        members: parameters of the step.
+        adam: whether the class is Adam or AdamW; the others take a tensor as learning rate with `foreach=True`.
+    """
+    for member in members:
+        group = member.reading.view
+        if group.get("fused") and not (member.parameter.is_complex() and member.parameter.device.type == "cpu"):
+            host_module._device_dtype_check_for_fused(member.parameter)
+        if group.get("capturable") and member.parameter.device.type in ("cpu", "meta"):
+            raise AssertionError(
+                "If capturable=True, params and state_steps must be on supported devices: "
+                f"{host_module._get_capturable_supported_devices()}."
+            )
+        tensors = isinstance(group["lr"], torch.Tensor)
+        if adam and tensors and group.get("foreach") and not group.get("capturable"):
+            raise RuntimeError("lr as a Tensor is not supported for capturable=False and foreach=True")
+        step = member.state.get("step")
+        if group.get("differentiable") and isinstance(step, torch.Tensor) and step.requires_grad:
+            raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
 
 
 def _is_whole(step: Any) -> bool:

@@ -12,7 +12,7 @@ from ..engine.arrays import warn_staged
 from ..engine.cpu.plan import CpuPlan
 from ..engine.engine import Around, Engine, Group, Plan
 from ..engine.plan import Row
-from ._checks import check_state
+from ._checks import check_devices, check_state
 from ._keeper import Keeper, history, note
 from ._lanes import members_of, take_note
 from ._look import make_look
@@ -54,7 +54,8 @@ class Driver:
         self.look: Look | None = None
         self.cohorts: list[list[Reading]] = []
         self.exact: dict[int, int] = {}
-        self.delegated: list[Member] = []
+        self.fresh: tuple[CpuPlan, list[Member], list[Row]] | None = None
+        self.unscaled: list[torch.Tensor] = []
         self.lanes: list[str] = []
         self.state: State | None = None
         self.seen = -1
@@ -64,15 +65,14 @@ class Driver:
         """One step of an optimizer, always the same, with gradients multiplied by a number; False if left out."""
         engine = self.engine
         with engine.lock:
-            if engine.around.grad_scale != grad_scale:
-                engine.around = replace(engine.around, grad_scale=grad_scale)
-            if self.spread is None:
-                done = self._repeat(optimizer)
-                if done is not None:
-                    return done
+            if self.stepping:  # on this thread, by a callback of the garbage collector or of the step's operations
+                raise RuntimeError("step() was called from within a step of the same optimizer; call it afterwards.")
             self.stepping = True
             try:
-                return self._step(optimizer)
+                if engine.around.grad_scale != grad_scale:
+                    engine.around = replace(engine.around, grad_scale=grad_scale)
+                done = self._repeat(optimizer) if self.spread is None else None
+                return self._step(optimizer) if done is None else done
             except Exception:
                 if self.spread is not None:
                     self.spread.abandon()
@@ -81,16 +81,20 @@ class Driver:
                 self.stepping = False
 
     def forget(self) -> None:
-        """Let go of tensors that are kept between steps: state was changed, and what was taken out is to be freed."""
-        with self.engine.lock:  # a step of another thread has them in use
-            if not self.stepping:
-                self.plan = self.look = self.state = None
-                self.delegated, self.keeper.members = [], {}
+        """Let go of tensors that are kept between steps: state was changed, and what was taken out is to be freed.
+
+        A step that is under way holds what it works on.
+        """
+        with self.engine.lock:
+            self.plan = self.look = self.state = None
 
     def _repeat(self, optimizer: FusedOptimizer) -> bool | None:
         """One step of the plan that was kept, as `step`; None if it does not serve any more."""
-        plan, look = self.plan, self.look  # held here, should the garbage collector run code that changes state
-        if plan is None or look is None or is_recorded() or not plan.serves() or not self._current(optimizer, look):
+        plan, look = self.plan, self.look  # held here, should something change state meanwhile
+        if plan is None or look is None or is_recorded() or not plan.serves():
+            return None
+        gradients = look.hold()
+        if not self._current(optimizer, look, gradients):
             return None
         done = self.engine.advance(plan)
         if done:
@@ -105,23 +109,22 @@ class Driver:
             if again is not None:
                 return again
         self.plan = self.look = None
-        self.delegated = []
         state = optimizer.tracked_state()
-        before, done = {id(p): bool(entry) for p, entry in state.items()}, False
+        before, done = state.filled(), False
         try:
             done = self._anew(optimizer, state, is_traced())
-            return done
         finally:
-            for parameter in [p for p, entry in state.items() if not (entry and done) and id(p) not in before]:
-                del state[parameter]  # nothing is kept for it, or the step was refused: torch shows nothing then
-            for parameter in [p for p in state if not done and not before[id(p)]]:
-                state[parameter].clear()  # an entry that was empty before a step that was refused
-            state.track()
-            self.state, self.seen, state.flag.listener = state, state.flag.changes, self.listener
+            fresh, self.fresh, self.keeper.members = self.fresh, None, {}
+            state.settle(before, done)
+            state.flag.listener = self.listener
+        if fresh is not None:
+            self._remember(state, *fresh)
+        return done
 
-    def _current(self, optimizer: FusedOptimizer, look: Look) -> bool:
+    def _current(self, optimizer: FusedOptimizer, look: Look, gradients: list[Any] | None) -> bool:
         """Whether the plan still serves; notes where gradients are now."""
-        state, groups = optimizer.state, optimizer.param_groups
+        state: State = optimizer.__dict__["state"]
+        groups = optimizer.param_groups
         if state is not self.state or state.flag.changes != self.seen or len(groups) != len(self.readings):
             return False
         if self.glance is None or not self.glance.holds(groups):
@@ -132,7 +135,7 @@ class Driver:
                 if any(r.numbers != readings[0].numbers for r in readings):
                     return False
             self.glance = Glance(self.readings)
-        return look.holds()
+        return look.holds(gradients)
 
     def _anew(self, optimizer: FusedOptimizer, state: State, traced: bool) -> bool:
         """Read everything again, and step."""
@@ -153,8 +156,8 @@ class Driver:
         if traced:
             for member in everyone:
                 member.lane = "operations"
-        optimizer.check_devices(everyone)
-        self.delegated = [m for m in everyone if m.lane == "torch"]
+        check_devices(everyone, isinstance(optimizer, torch.optim.Adam))
+        delegated = [m for m in everyone if m.lane == "torch"]
         members = [m for m in everyone if m.lane != "torch"]
         for member in members:
             check_state(member)
@@ -169,12 +172,13 @@ class Driver:
             )
         done = True
         for wave in waves:
-            if wave or not self.delegated or self.spread is not None:  # other processes may have some
-                done = self._wave(wave, lasting=len(waves) == 1 and not self.delegated)
-        if self.delegated:
+            if wave or not delegated or self.spread is not None:  # other processes may have some
+                done = self._wave(wave, lasting=len(waves) == 1 and not delegated)
+        if delegated:
             assert optimizer.theirs is not None
             scale, found_inf = (getattr(optimizer, name, None) for name in ("grad_scale", "found_inf"))
-            own_step(optimizer.theirs, optimizer, self.delegated, scale, found_inf)
+            own_step(optimizer.theirs, optimizer, delegated, scale, found_inf)
+            self.unscaled = [] if scale is None else [m.grad for m in delegated]
         return done
 
     def _wave(self, members: list[Member], lasting: bool) -> bool:
@@ -211,7 +215,7 @@ class Driver:
         count_versions(touched + [m.whole for m in members if m.whole is not None])
         ready = all(lies_ready(m.grad, m.parameter) and has_version(m.parameter) for m in members)
         if lasting and ready and not operations and not native.staged:
-            self._remember(native, members, rows)
+            self.fresh = native, members, rows
         return True
 
     def _gather_groups(self, members: list[Member]) -> None:
@@ -235,16 +239,18 @@ class Driver:
             if reading not in self.cohorts[member.group][-1:]:
                 self.cohorts[member.group].append(reading)
 
-    def _remember(self, plan: CpuPlan, members: list[Member], rows: list[Row]) -> None:
-        """Keep the plan, if its tensors can be watched."""
+    def _remember(self, state: State, plan: CpuPlan, members: list[Member], rows: list[Row]) -> None:
+        """Keep the plan, if its tensors can be watched and are in the optimizer's state still."""
+        seen = state.flag.changes  # whoever changes state from here on counts it afterwards
         watches = [
             Watch(m.parameter, m.grad, word, r.work_g.nbytes, r.work_g.itemsize, m)
             for m, r, word in zip(members, rows, plan.gradient_words(), strict=True)
         ]
-        self.look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, spans_of(members))
-        if self.look is not None:
-            self.plan = plan
-            for row in rows:
-                row.release()
-            for member in members:
-                member.grad = member.parameter
+        look = make_look([r.parameters for r in self.readings], watches, self.engine.groups, spans_of(members))
+        if look is None or not all(member.state.unchanged() for member in members):
+            return
+        self.plan, self.look, self.state, self.seen = plan, look, state, seen
+        for row in rows:
+            row.release()
+        for member in members:
+            member.grad = member.parameter

@@ -75,15 +75,18 @@ def begin(member: Member, group: Group) -> None:
     """Make the step count and the scalar slots, where they are missing or of another kind."""
     host, state = member.reading.host, member.state
     if host.integer:
-        state.setdefault("step", 0)
+        if "step" not in state:
+            state["step"] = 0
     elif host.counts and not is_counter(state.get("step")):
         made = new_counter(float(state.get("step", 0.0)), member)
         if "step" in state or not state:
             state["step"] = made
         else:  # first, as torch has it
             items = dict(state)
-            state.clear()
-            state.update({"step": made, **items})
+            for key in items:
+                del state[key]
+            for key, value in {"step": made, **items}.items():
+                state[key] = value
     for slot in group.form.resolved.scalar_slots:
         key = host.key(slot.name)
         if not is_counter(state.get(key)):

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ._checks import check_gradient, check_parameter, refused_layout
+from ._held import Held
 from ._members import Member, Reading
 from ._shards import LocalState, is_sharded_tensor, local, placed_gradient
 from ._tensors import PLAIN, format_of, is_native
@@ -53,21 +54,26 @@ def members_of(readings: Sequence[Reading], state: Mapping[Any, Any], name: str,
     Raises:
         RuntimeError: a parameter or gradient that the class does not take.
     """
+    entries: dict[int, Held] = {}  # a parameter may be there twice
     for k, reading in enumerate(readings):
         names = reading.group.get("param_names")
         for j, p in enumerate(reading.parameters):
-            if p.grad is None:
+            given = p.grad  # read once, should another thread change it
+            if given is None:
                 continue
             label = names[j] if names else f"param_groups[{k}]['params'][{j}]"
             check_parameter(p, label)
-            check_gradient(p, p.grad, label)
+            check_gradient(p, given, label)
+            if id(p) not in entries:
+                entries[id(p)] = Held(state, p)
+            held = entries[id(p)]
             if delegates and _takes_torchs(reading, local(p)):
-                yield Member(label, p, p.grad, reading, "torch", state[p])
+                yield Member(label, p, given, reading, "torch", held)
             elif is_sharded_tensor(p):
-                yield _shard(reading, p, label, name, state[p])
+                yield _shard(reading, p, given, label, name, held)
             else:
-                grad, lane = _lane(reading, p, p.grad, label, name)
-                yield Member(label, p, grad, reading, lane, state[p])
+                grad, lane = _lane(reading, p, given, label, name)
+                yield Member(label, p, grad, reading, lane, held)
 
 
 def _takes_torchs(reading: Reading, p: torch.Tensor) -> bool:
@@ -77,14 +83,14 @@ def _takes_torchs(reading: Reading, p: torch.Tensor) -> bool:
     return not (p.device.type in KERNEL_DEVICES and reading.view.get("fused"))
 
 
-def _shard(reading: Reading, p: torch.Tensor, label: str, name: str, entry: dict[str, Any]) -> Member:
+def _shard(reading: Reading, p: torch.Tensor, given: torch.Tensor, label: str, name: str, held: Held) -> Member:
     """This process's part of a DTensor."""
-    grad = placed_gradient(p, label)
+    grad = placed_gradient(p, given, label)
     if reading.differentiable:  # on whole tensors, as autograd sees them
-        return Member(label, p, grad, reading, "operations", entry)
+        return Member(label, p, grad, reading, "operations", held)
     part, lane = _lane(reading, local(p), local(grad), label, name)
     slots = [reading.host.key(s.name) for s in reading.form.resolved.slots]
-    return Member(label, local(p), part, reading, lane, LocalState(entry, p, slots, label), whole=p)
+    return Member(label, local(p), part, reading, lane, LocalState(held, p, slots, label), whole=p)
 
 
 def _lane(reading: Reading, p: torch.Tensor, grad: torch.Tensor, label: str, name: str) -> tuple[torch.Tensor, str]:

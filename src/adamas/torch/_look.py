@@ -6,13 +6,17 @@ another way (`layout_known`), `PlainLook` asks tensor by tensor in Python: slowe
 
 from __future__ import annotations
 
+from _thread import _count as thread_count  # all Python threads but the first, however they were started
 from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..engine.cpu.cache import load_module
+from ..engine.cpu.pool import POOL
 from ..engine.engine import Group
 from ..engine.plan import Spans
 from ._look_code import ROW, SOURCE, STATE
@@ -20,6 +24,11 @@ from ._plain_look import PlainLook
 from ._records import FIRST, MAX_DIMS, MEANINGFUL, TYPE_PLACE, WORDS, layout_known, storage_record, undefined, words_at
 from ._tensors import is_native, memory_fault
 from ._watch import Ledger, Look, Watch
+
+LARGE = 2**14
+"""Bytes of a gradient from which on holding it costs less than a hundredth of its step."""
+HELD, HELD_LEAST = 12, 13  # of the words of `NativeLook.arguments`
+gradient_of = attrgetter("grad")
 
 
 class NativeLook:
@@ -32,6 +41,7 @@ class NativeLook:
         self.alive = [list(one) for one in lists], [t for w in watches for t in w.tensors()], spans
         by_parameter = {id(w.parameter): w for w in watches}
         self.known: dict[bytes, int] = {}
+        self.stepped: list[torch.Tensor] = []
         rows: list[tuple[int, ...]] = []
         states: list[tuple[int, ...]] = []
         for parameter in (p for one in lists for p in one):
@@ -39,6 +49,7 @@ class NativeLook:
             if watch is None:
                 rows.append((id(parameter), parameter._cdata, *[0] * (ROW // 8 - 2)))
                 continue
+            self.stepped.append(parameter)
             for tensor in watch.tensors():
                 states.append((id(tensor), tensor._cdata, *storage_record(tensor), self._snapshot(tensor)))
             rows.append((
@@ -46,6 +57,7 @@ class NativeLook:
                 self._snapshot(watch.grad), watch.size, watch.itemsize * (1 + parameter.is_complex()),
                 begin, len(states),
             ))  # fmt: skip
+        self.large = [p for p in self.stepped if by_parameter[id(p)].size >= LARGE]
         scalars = [(t.data_ptr(), t.element_size(), k) for t, k in self.ledger.entries]
         self.tables = [
             _table([(id(one), len(one)) for one in lists], 2),
@@ -59,10 +71,11 @@ class NativeLook:
             [
                 lists_at, len(lists), rows_at, states_at, snapshots_at, spans.table.ctypes.data, len(spans.table),
                 scalars_at, len(scalars), self.ledger.values.ctypes.data, undefined(), len(rows),
+                0, LARGE, id(torch.Tensor), id(torch.nn.Parameter),
             ],
             np.int64,
         )  # fmt: skip
-        self.address = self.arguments.ctypes.data
+        self.address, self.words = self.arguments.ctypes.data, self.arguments.data
         module = load_module("torch_look", SOURCE)
         self.look: Callable[[int], int] = module.look
         self.write: Callable[[int], None] = module.commit
@@ -74,8 +87,18 @@ class NativeLook:
         words[TYPE_PLACE] &= MEANINGFUL
         return self.known.setdefault(words.tobytes(), len(self.known))
 
-    def holds(self) -> bool:
+    def hold(self) -> list[Any] | None:
+        """See `Look`. Of small gradients only where other threads might drop them: it takes its time."""
+        alone = thread_count() <= len(POOL.workers)
+        chosen, least = (self.large, LARGE) if alone else (self.stepped, 0)
+        if not chosen:
+            return None
+        self.words[HELD_LEAST] = least
+        return [*map(gradient_of, chosen)]
+
+    def holds(self, held: list[Any] | None) -> bool:
         """See `Look`."""
+        self.words[HELD] = 0 if held is None else id(held)
         return self.look(self.address) == 1
 
     def commit(self, groups: Sequence[Group]) -> None:

@@ -10,6 +10,7 @@ from ._records import (
     FIRST,
     GRAD,
     IMPL,
+    KIND,
     LIST_ITEMS,
     LIST_SIZE,
     MEANINGFUL,
@@ -94,8 +95,9 @@ def look(arguments):
     snapshots, spans, span_count = word(arguments + 32), word(arguments + 40), word(arguments + 48)
     scalars, scalar_count, values = word(arguments + 56), word(arguments + 64), word(arguments + 72)
     undefined = word(arguments + 80)
-    at = table
-    total = word(arguments + 88)
+    total, held, least = word(arguments + 88), word(arguments + 96), word(arguments + 104)
+    kinds = word(arguments + 112), word(arguments + 120)
+    at, taken = table, word(held + {LIST_ITEMS}) if held != 0 else 0
     for k in range(list_count):
         listed, count = word(lists + 16 * k), word(lists + 16 * k + 8)
         if word(listed + {LIST_SIZE}) != count:
@@ -120,6 +122,11 @@ def look(arguments):
                 if not alike(grad, snapshots + {8 * WORDS} * word(at + 56), 0):
                     return 0
                 storage, skipped, size = word(grad + {STORAGE}), word(grad + {OFFSET}) * word(at + 72), word(at + 64)
+                if taken != 0 and size >= least:
+                    kind = word(word(taken) + {KIND})
+                    if (kind != kinds[0] and kind != kinds[1]) or word(word(taken) + {IMPL}) != grad:
+                        return 0
+                    taken += 8
                 if size > 0 and word(storage + {BYTES}) < skipped + size:
                     return 0
                 low = word(storage + {DATA}) + skipped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import is_, itemgetter
@@ -11,7 +11,9 @@ from typing import Any
 import torch
 
 from ..engine.engine import Form
+from ._held import Held
 from ._hosts import Constants, GroupView, Host, read
+from ._shards import LocalState
 
 
 class Reading:
@@ -118,7 +120,7 @@ class Member:
     Attributes:
         label: for messages.
         lane: the path of its step; see `_lanes.py`.
-        state: its entry in the optimizer's state.
+        state: its entry in the optimizer's state, held for the step.
         group: index of its group in the engine.
         whole: the DTensor whose shard on this process the parameter is.
     """
@@ -128,7 +130,7 @@ class Member:
     grad: torch.Tensor
     reading: Reading
     lane: str
-    state: MutableMapping[str, Any]
+    state: Held | LocalState
     group: int = 0
     whole: torch.Tensor | None = None
 

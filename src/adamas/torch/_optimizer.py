@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import chain
 from operator import attrgetter
 from typing import Any, ClassVar
 
 import torch
 from torch._compile import _disable_dynamo
-from torch.optim import optimizer as host_module
 
 from .._arguments import choice, limit
 from ..engine.engine import Around
@@ -21,7 +20,6 @@ from ._driver import Driver
 from ._hosts import Host
 from ._lanes import KERNEL_DEVICES, take_note, within_reach
 from ._loading import loading, match_names, unscale
-from ._members import Member
 from ._own_step import run_own
 from ._records import ordinary_tensors
 from ._slots import Slots, State
@@ -120,7 +118,8 @@ class FusedOptimizer(torch.optim.Optimizer):
             return loss
         self._last_skipped = not driver.step(self, 1 / float(own["grad_scale"]) if scaled else 1.0)
         if scaled:
-            unscale(self.param_groups, own["grad_scale"], [m.grad for m in driver.delegated])
+            unscale(self.param_groups, own["grad_scale"], driver.unscaled)
+            driver.unscaled = []
         return loss
 
     def _overflowed(self) -> bool:
@@ -164,25 +163,6 @@ class FusedOptimizer(torch.optim.Optimizer):
     @_step_supports_amp_scaling.setter
     def _step_supports_amp_scaling(self, value: bool) -> None:
         self.__dict__["_unscales"] = value
-
-    def check_devices(self, members: Sequence[Member]) -> None:
-        """What torch demands of `fused`, `capturable` and tensor learning rates; its own words."""
-        for member in members:
-            group = member.reading.view
-            if group.get("fused") and not (member.parameter.is_complex() and member.parameter.device.type == "cpu"):
-                host_module._device_dtype_check_for_fused(member.parameter)
-            if group.get("capturable") and member.parameter.device.type in ("cpu", "meta"):
-                raise AssertionError(
-                    "If capturable=True, params and state_steps must be on supported devices: "
-                    f"{host_module._get_capturable_supported_devices()}."
-                )
-            adam = isinstance(self, torch.optim.Adam)  # the others take a tensor with foreach=True
-            tensors = isinstance(group["lr"], torch.Tensor)
-            if adam and tensors and group.get("foreach") and not group.get("capturable"):
-                raise RuntimeError("lr as a Tensor is not supported for capturable=False and foreach=True")
-            step = member.state.get("step")
-            if group.get("differentiable") and isinstance(step, torch.Tensor) and step.requires_grad:
-                raise RuntimeError("`requires_grad` is not supported for `step` in differentiable mode")
 
     @property
     def last_grad_norm(self) -> float | None:

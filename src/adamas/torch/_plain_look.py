@@ -40,16 +40,20 @@ class PlainLook:
         for watch in watches:
             watch.grad = watch.parameter
 
-    def holds(self) -> bool:
+    def hold(self) -> list[Any]:
         """See `Look`."""
+        return [watch.present() for watch in self.watches]
+
+    def holds(self, held: list[Any] | None) -> bool:
+        """See `Look`."""
+        assert held is not None
         for now, before in zip(self.lists, self.copies, strict=True):
             if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
                 return False
         if any(p.grad is not None for p in self.idle):
             return False
-        found = zip(self.watches, self.parameters, self.gradients, self.words, strict=True)
-        for watch, parameter, gradient, target in found:
-            grad = watch.present()
+        found = zip(self.watches, held, self.parameters, self.gradients, self.words, strict=True)
+        for watch, grad, parameter, gradient, target in found:
             if grad is None or _face(watch.parameter) != parameter or _face(grad)[3:] != gradient or memory_fault(grad):
                 return False
             low = grad.data_ptr()

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 HEAD = object.__basicsize__
+KIND = HEAD - 8  # PyObject: its class
 LIST_SIZE, LIST_ITEMS, IMPL = HEAD, HEAD + 8, HEAD  # PyListObject; THPVariable
 STORAGE, AUTOGRAD, COUNTER, FIRST, OFFSET, TYPE_WORD, WORDS = 16, 24, 40, 56, 144, 160, 15  # TensorImpl; from FIRST on
 DATA, OWNER, BYTES, GRAD, VERSION = 16, 32, 48, 40, 16  # StorageImpl (three); AutogradMeta; VersionCounter
@@ -82,6 +83,7 @@ def _verify() -> Iterator[bool]:
     yield [int(w) for w in words_at(id(listed) + LIST_SIZE, 1)] == [len(listed)]
     yield [int(w) for w in words_at(word_at(id(listed) + LIST_ITEMS), len(listed))] == [id(t) for t in some]
     for t in some:
+        yield word_at(id(t) + KIND) == id(type(t))
         yield word_at(id(t) + IMPL) == t._cdata
         words = [int(w) for w in words_at(t._cdata, (FIRST // 8) + WORDS)]
         yield words[STORAGE // 8] == t.untyped_storage()._cdata

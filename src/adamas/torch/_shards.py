@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ._held import Held
+
 
 def dtensor() -> Any:
     """The class DTensor of torch, or None while nobody has loaded it: then there are none."""
@@ -35,13 +37,12 @@ def groups_of(p: Any) -> Iterator[tuple[str, Any, str, bool]]:
             yield group.group_name, group, mesh.device_type, not placement.is_replicate()
 
 
-def placed_gradient(p: Any, label: str) -> Any:
+def placed_gradient(p: Any, grad: Any, label: str) -> Any:
     """The gradient of a DTensor, brought to the parameter's placements.
 
     Raises:
         RuntimeError: placements or a gradient that do not admit a step of each shard by itself.
     """
-    grad = p.grad
     if any(placement.is_partial() for placement in p.placements):
         raise RuntimeError(
             f"{label} has placements {p.placements}; they must be Shard or Replicate, since parts of a sum cannot be "
@@ -86,13 +87,13 @@ class LocalState(MutableMapping[str, Any]):
     """The state of a DTensor as seen by the step of its shard; what is kept are DTensors, as checkpoints need them.
 
     Args:
-        entry: of the optimizer's state.
+        entry: of the optimizer's state, held for the step.
         whole: the parameter.
         slots: keys of tensors that are spread as the parameter is.
         label: for messages.
     """
 
-    def __init__(self, entry: dict[str, Any], whole: Any, slots: Collection[str], label: str):
+    def __init__(self, entry: Held, whole: Any, slots: Collection[str], label: str):
         self.entry, self.whole, self.slots, self.label = entry, whole, slots, label
 
     def __getitem__(self, key: str) -> Any:
@@ -127,3 +128,7 @@ class LocalState(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.entry)
+
+    def unchanged(self) -> bool:
+        """See `Held`."""
+        return self.entry.unchanged()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.utils import _pytree
@@ -36,12 +36,17 @@ class Flag:
 
 
 def _telling(name: str) -> Callable[..., Any]:
-    """A method of dict that counts the change first."""
+    """A method of dict that counts the change.
+
+    It does so afterwards: a step of another thread that sees the new number sees the change, too.
+    """
     plain = getattr(dict, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self.flag.tell()
-        return plain(self, *args, **kwargs)
+        try:
+            return plain(self, *args, **kwargs)
+        finally:
+            self.flag.tell()
 
     method.__name__, method.__doc__ = name, plain.__doc__
     return method
@@ -94,14 +99,33 @@ class State(defaultdict[Any, Any]):
         return self[parameter]
 
     def __setitem__(self, parameter: Any, entry: Any) -> None:
-        self.flag.tell()
         super().__setitem__(parameter, entry)
+        self.flag.tell()
 
     def track(self) -> None:
         """Make entries that tell of changes of those that users have put in as plain dicts."""
-        for parameter, entry in self.items():
+        for parameter, entry in list(self.items()):
             if not (type(entry) is Slots and entry.flag is self.flag) and isinstance(entry, dict):
                 self[parameter] = Slots.of(self.flag, entry)
+
+    def filled(self) -> dict[int, bool]:
+        """Of each parameter that has an entry, by its identity, whether there is something in it."""
+        return {id(parameter): bool(self.get(parameter)) for parameter in list(self)}
+
+    def settle(self, before: Mapping[int, bool], done: bool) -> None:
+        """Take out what a step has put in but not filled, or everything if it was refused: torch shows nothing then.
+
+        Args:
+            before: `filled` before the step.
+            done: whether the step was made.
+        """
+        for parameter in list(self):
+            entry, had = self.get(parameter), before.get(id(parameter))
+            if had is None and not (entry and done):
+                self.pop(parameter, None)
+            elif had is False and not done and entry:
+                entry.clear()
+        self.track()
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """As dict.update."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -51,8 +51,16 @@ class Watch:
 class Look(Protocol):
     """See `make_look`."""
 
-    def holds(self) -> bool:
-        """Whether all is as it was."""
+    def hold(self) -> list[Any] | None:
+        """Gradients that are to stay alive during the step, whoever drops them meanwhile."""
+        ...
+
+    def holds(self, held: list[Any] | None) -> bool:
+        """Whether all is as it was; notes where gradients are.
+
+        Args:
+            held: from `hold`. False, too, if other gradients are there now.
+        """
         ...
 
     def commit(self, groups: Sequence[Group]) -> None:
