@@ -14,7 +14,7 @@ from ..engine.storage import FORMATS, Format
 from ._checks import check_shape
 from ._members import Member
 from ._sparse import TouchedRows
-from ._tensors import array_of, fits, format_of, is_native, memory_fault, new_state
+from ._tensors import array_of, fits, format_of, is_as_read, is_native, memory_fault, new_state
 
 ROUNDED = 2**24  # from here on float32 skips whole numbers
 
@@ -63,7 +63,7 @@ def _order(member: Member) -> Any:
 
 def usable(held: Any) -> TypeGuard[torch.Tensor]:
     """Whether state can be used where it lies."""
-    return isinstance(held, torch.Tensor) and is_native(held) and format_of(held) is not None
+    return isinstance(held, torch.Tensor) and is_native(held) and is_as_read(held) and format_of(held) is not None
 
 
 def _format(held: Any, row: Row) -> Format:
@@ -106,6 +106,7 @@ def is_counter(value: Any) -> bool:
         isinstance(value, torch.Tensor)
         and value.dim() == 0
         and is_native(value)
+        and is_as_read(value)
         and not value.is_inference()
         and not memory_fault(value)
         and value.dtype in (torch.float32, torch.float64)

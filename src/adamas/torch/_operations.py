@@ -20,7 +20,7 @@ from ._lists import TensorList
 from ._members import Member
 from ._shards import local
 from ._tensor_pass import run_pass, words
-from ._tensors import PLAIN, is_native, is_traced, no_autocast
+from ._tensors import PLAIN, is_as_read, is_native, is_traced, no_autocast
 
 WIDE = (torch.float64, torch.complex128)
 
@@ -118,6 +118,7 @@ class OperationsPlan:
             and not self.engine.groups[member.group].form.shape.cautious
             and not is_traced()
             and all(type(t) in PLAIN and t.layout is torch.strided and not t.is_complex() for t in held)
+            and all(map(is_as_read, held))
         )
 
     def _make_state(self, member: Member) -> None:

@@ -40,6 +40,11 @@ def is_native(tensor: torch.Tensor) -> bool:
     )
 
 
+def is_as_read(tensor: torch.Tensor) -> bool:
+    """Whether a tensor's values are those in its memory: nothing is still to be conjugated or negated."""
+    return not tensor.is_conj() and not tensor.is_neg()
+
+
 is_recorded = torch._C._len_torch_dispatch_stack
 """How many modes record or replace torch's operations now."""
 
@@ -117,8 +122,8 @@ def array_of(tensor: torch.Tensor) -> Array:
 
 
 def lies_ready(grad: torch.Tensor, parameter: torch.Tensor) -> bool:
-    """Whether a gradient can be read where it lies: nothing is still to be conjugated, negated or made complex."""
-    return not grad.is_conj() and not grad.is_neg() and grad.is_complex() == parameter.is_complex()
+    """Whether a gradient can be read where it lies, and need not be made complex first."""
+    return is_as_read(grad) and grad.is_complex() == parameter.is_complex()
 
 
 def owning_array(tensor: torch.Tensor) -> Array:
@@ -166,7 +171,7 @@ def new_state(parameter: torch.Tensor, work_p: Array, kind: Format, place: int, 
 
 def fits(state: torch.Tensor, parameter: torch.Tensor, work_p: Array) -> bool:
     """Whether a state tensor lies in memory as the step works: equal elements in equal order."""
-    if state.shape != parameter.shape or state.is_complex() != parameter.is_complex() or state.is_conj():
+    if state.shape != parameter.shape or state.is_complex() != parameter.is_complex():
         return False
     if state.is_contiguous() and work_p.flags.c_contiguous:
         return True

@@ -12,6 +12,7 @@ import torch
 from ..engine.engine import Engine, Plan
 from ..engine.plan import Row, Spans, lay_out, overlaps, places_repeat
 from ..engine.survey import Met, Sum
+from ._keeper import usable
 from ._members import Member
 from ._tensors import array_of, format_of, gradient_array
 
@@ -125,7 +126,7 @@ def spans_of(members: Sequence[Member]) -> Spans:
     arrays = [array_of(m.parameter) for m in members]
     for member in members:
         held = (member.state.get(key) for key in member.slots)
-        arrays += [array_of(s) for s in held if isinstance(s, torch.Tensor) and s.device.type == "cpu"]
+        arrays += [array_of(s) for s in held if usable(s)]
     return Spans(arrays)
 
 
