@@ -75,6 +75,19 @@ class FusedOptimizer(torch.optim.Optimizer):
         self.delegates = self.theirs is not None and not around.surveys
         self._driver = Driver(around)
 
+    @property
+    def state(self) -> Any:
+        """State tensors by parameter, as torch has them."""
+        if "state" not in self.__dict__:
+            raise AttributeError("state")
+        return self.__dict__["state"]
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        self.__dict__["state"] = value
+        if "_driver" in self.__dict__:
+            self._driver.forget()  # what was in the old one is to be freed at once
+
     def tracked_state(self) -> State:
         """`state`, as a dict that tells of changes; it is made one if it was replaced."""
         if type(self.state) is not State:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections import defaultdict
 from typing import Any
 
 import pytest
@@ -62,3 +65,26 @@ def test_real_state_that_is_a_part_of_a_conjugated_tensor() -> None:
     assert part.is_neg()
     opt.state[p]["exp_avg"] = part
     assert equal_after(3, opt, p, calm, q)
+
+
+@pytest.mark.parametrize("new", [dict, lambda: defaultdict(dict)], ids=["dict", "defaultdict"])
+@pytest.mark.parametrize("name", ["AdamW", "Lion"])
+def test_a_new_state_frees_the_old_one_at_once(name: str, new: Any) -> None:
+    (opt, p), (calm, q) = made(name), made(name)
+    assert equal_after(3, opt, p, calm, q)
+    held = [weakref.ref(t) for t in opt.state[p].values() if isinstance(t, torch.Tensor)]
+    gc.collect()
+    gc.disable()
+    try:
+        opt.state = new()
+        assert held
+        assert [ref() for ref in held] == [None] * len(held)
+    finally:
+        gc.enable()
+    fresh = getattr(adamas.torch, name)([q], lr=0.01)
+    assert equal_after(3, opt, p, fresh, q)
+
+
+def test_an_optimizer_without_a_state_says_so() -> None:
+    opt = adamas.torch.AdamW.__new__(adamas.torch.AdamW)
+    assert not hasattr(opt, "state")
