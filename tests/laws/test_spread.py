@@ -23,6 +23,7 @@ class Desk:
 
     by_row = False
     masks = True
+    narrow = False
 
     def __init__(self, place: int, board: list[Any], barrier: threading.Barrier):
         self.place, self.board, self.barrier = place, board, barrier
@@ -35,7 +36,7 @@ class Desk:
         self.barrier.wait(timeout=60)
         return found
 
-    def total(self, sums: Sequence[Sum]) -> Sum:
+    def total(self, sums: Sequence[Sum], narrow: bool) -> Sum:
         """See `Spread`."""
         return sum(self.exchange(sum(sums, Sum())), Sum())
 

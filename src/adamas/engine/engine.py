@@ -120,6 +120,11 @@ class Group:
 class Plan(Protocol):
     """A back end's preparation for one set of tensors."""
 
+    @property
+    def narrow(self) -> bool:
+        """Whether state is kept in float16, which gradients of any ordinary size can make overflow."""
+        ...
+
     def survey(self, clips: bool) -> list[Sum]:
         """Sums of squares of the prepared gradients, one per row, or one for all if that suffices."""
         ...
@@ -154,13 +159,15 @@ class Spread(Protocol):
     Attributes:
         by_row: whether `total` needs a sum for each row.
         masks: whether a tensor under a cautious mask is divided among processes.
+        narrow: whether the plan of any process was narrow, at the last `total`.
     """
 
     by_row: bool
     masks: bool
+    narrow: bool
 
-    def total(self, sums: Sequence[Sum]) -> Sum:
-        """The sum over all elements of all tensors, each counted once."""
+    def total(self, sums: Sequence[Sum], narrow: bool) -> Sum:
+        """The sum over all elements of all tensors, each counted once; `narrow` is that of the plan here."""
         ...
 
     def overflows(self, here: Callable[[], bool]) -> bool:
@@ -236,7 +243,8 @@ class Engine:
             sums = self._survey(plan, clips and not strict)  # clipping by value would hide an infinity
             if strict and not all(s.finite for s in sums):
                 return self._refuse("nonfinite", "a gradient has a non-finite element")
-            harmless = not strict or sum(s.whole for s in sums) < HARMLESS
+            narrow = plan.narrow if spread is None else spread.narrow
+            harmless = not strict or (not narrow and sum(s.whole for s in sums) < HARMLESS)
             if around.norms:
                 sums = self._survey(plan, clips) if clips and strict else sums
                 coefficients = self._coefficients(sums, sum(sums, Sum()))
@@ -257,7 +265,7 @@ class Engine:
 
     def _survey(self, plan: Plan, clips: bool) -> Sequence[Sum]:
         sums = plan.survey(clips)
-        return sums if self.spread is None else [self.spread.total(sums)]
+        return sums if self.spread is None else [self.spread.total(sums, plan.narrow)]
 
     def _overflows(self, plan: Plan, coefficients: float | Sequence[float]) -> bool:
         if self.spread is None:

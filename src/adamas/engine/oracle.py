@@ -21,6 +21,8 @@ class ReferencePlan:
 
     def __init__(self, engine: Engine, rows: list[Row], groups: list[int]):
         self.engine, self.rows, self.groups = engine, rows, groups
+        held = zip(rows, groups, strict=True)
+        self.narrow = any(f.name == "float16" for row, k in held for f in engine.keeper.formats(row, engine.groups[k]))
 
     def holds(self, parameters: Sequence[Any], gradients: Sequence[Any]) -> bool:
         return False
@@ -91,7 +93,9 @@ class ReferencePlan:
             elif form.shape.cautious:
                 x["keep_scale"] = enlargement(p.size, self._agreement(k, x) or 0)
             new = run_pass(form.resolved, form.shape, x, row.format.compute_dtype)
-            kept = [bool(np.isfinite(np.asarray(new[s.name])).all()) for s in form.resolved.slots]
+            with np.errstate(over="ignore"):
+                stored = [np.asarray(new[s.name]).astype(x[s.name].dtype) for s in form.resolved.slots]
+            kept = [bool(np.isfinite(values).all()) for values in stored]
             met |= Met(not np.isfinite(x["g"]).all(), not all(kept))
             if not stores:
                 continue

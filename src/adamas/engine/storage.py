@@ -53,6 +53,11 @@ FORMATS = {
 }
 
 
+def narrows(name: str, parameter: str) -> bool:
+    """Whether state of one format has a smaller range than the compute type of a parameter of another."""
+    return name in ("float16", "bfloat16") or (name == "float32" and FORMATS[parameter].compute == "float64")
+
+
 PAGE, LINE, LARGE, HUGE = 4096, 64, 32_768, 4_194_304
 
 

@@ -20,8 +20,9 @@ from ._lists import TensorList
 from ._members import Member
 from ._shards import local
 from ._tensor_pass import run_pass, words
-from ._tensors import PLAIN, is_as_read, is_native, is_traced, no_autocast
+from ._tensors import PLAIN, REAL_OF, is_as_read, is_native, is_traced, no_autocast
 
+NARROW = (torch.float16, torch.complex32)
 WIDE = (torch.float64, torch.complex128)
 
 
@@ -43,6 +44,8 @@ class OperationsPlan:
         self.engine, self.members = engine, members
         self.values: list[dict[str, Any]] = []
         self.rows: dict[int, Index] = {}
+        state = [m.state.get(key) for m in members for key in m.slots]
+        self.narrow = any(isinstance(s, torch.Tensor) and s.dtype in NARROW for s in state)
         for member in members:
             if member.grad.layout is torch.sparse_coo:
                 gradient = member.grad.detach().coalesce()
@@ -150,7 +153,8 @@ class OperationsPlan:
         new = run_pass(form, x, False)
         met = NOTHING
         for k, p in enumerate(parameters):
-            met |= _look(p, g.tensors[k], [new[n].tensors[k] for n in keys])
+            state = members[k].state
+            met |= _look(p, g.tensors[k], [(new[n].tensors[k], state[key]) for n, key in keys.items()])
         if stores:
             torch._foreach_copy_(parameters, new["p"].tensors)
             for name, key in keys.items():
@@ -174,7 +178,7 @@ class OperationsPlan:
             enlarged = enlargement(x["p"].numel(), self._agreement(member, factor) or 0)
         x["keep_scale"] = enlarged
         new = run_pass(group.form, x, member.reading.differentiable)
-        met = _look(p, x["g"], [new[n] for n in keys])
+        met = _look(p, x["g"], [(new[n], member.state[key]) for n, key in keys.items()])
         if stores:
             rows = self.rows.get(id(member))
             _put(p, new["p"], rows)
@@ -185,10 +189,16 @@ class OperationsPlan:
         return met
 
 
-def _look(p: torch.Tensor, g: torch.Tensor, state: Sequence[torch.Tensor]) -> Met:
-    """What a step of a parameter met; nothing where to look would wait for a device, or end a trace."""
+def _look(p: torch.Tensor, g: torch.Tensor, new: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Met:
+    """What a step of a parameter met; nothing where to look would wait for a device, or end a trace.
+
+    Args:
+        p, g: parameter and gradient.
+        new: new state, each with the tensor that it will be stored in.
+    """
     if not is_native(p) or is_traced():
         return NOTHING
+    state = [value.to(REAL_OF.get(held.dtype, held.dtype)) for value, held in new]
     return Met(*(not all(bool(torch.isfinite(t).all()) for t in tensors) for tensors in ([g], state)))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DIGITS = 144
 """32-bit digits of a sum: the square of the largest float64, 2**60 times, in units of 2**UNIT, has 4508 bits."""
-INFINITE, NAN, FAILED = range(3)
+INFINITE, NAN, FAILED, NARROW = range(4)
 Path = tuple[str, ...]  # names of the process groups among whose members the elements of a tensor are divided
 Words = NDArray[np.int64]
 Groups = Sequence[tuple[Sequence[torch.Tensor], bool]]
@@ -61,7 +61,7 @@ class Processes:
                 self._add(p, cautious)
         self.buckets = [*dict.fromkeys([self.base, *self.paths.values()])]
         self.by_row, self.masks = len(self.buckets) > 1, bool(self.counted)
-        self.around = around
+        self.around, self.narrow = around, False
         self.rows: list[torch.Tensor] = []
         self.start(around)
 
@@ -98,17 +98,17 @@ class Processes:
         phases = [(around.surveys, "total"), (self.masks, "agree"), (self.looks, "met")]
         self.ahead = [name for asked, name in phases if asked]
 
-    def total(self, sums: Sequence[Sum]) -> Sum:
+    def total(self, sums: Sequence[Sum], narrow: bool) -> Sum:
         """See `Spread`."""
         here = dict.fromkeys(self.buckets, Sum())
         for k, one in enumerate(sums):
             path = self.paths.get(id(self.rows[k]), self.base) if self.by_row else self.base
             here[path] = here[path] + one
         others = [one.other for one in here.values() if not one.finite]
-        flags = [sum(map(math.isinf, others)), sum(map(math.isnan, others)), 0]
+        flags = [sum(map(math.isinf, others)), sum(map(math.isnan, others)), 0, int(narrow)]
         items = [(path, _digits(one.whole)) for path, one in here.items()]
-        infinite, nan, failed = self._reduce("total", flags, items)
-        self.bad = bool(infinite or nan)
+        infinite, nan, failed, narrows = self._reduce("total", flags, items)
+        self.bad, self.narrow = bool(infinite or nan), bool(narrows)
         if failed or (self.bad and self.around.nonfinite != "propagate"):
             self.ahead = []  # all processes leave the step here
         _check(failed)
@@ -123,7 +123,7 @@ class Processes:
         for count, place in zip(kept, found, strict=True):
             if place is not None and count is not None:
                 counts[place[0]][place[1]] = count
-        failed = self._reduce("agree", [0, 0, 0], list(counts.items()))[FAILED]
+        failed = self._reduce("agree", [0] * 4, list(counts.items()))[FAILED]
         self.ahead = [] if failed else self.ahead
         _check(failed)
         totals = [here if place is None else int(counts[place[0]][place[1]]) for here, place in zip(kept, found)]
@@ -133,7 +133,7 @@ class Processes:
     def overflows(self, here: Callable[[], bool]) -> bool:
         """See `Spread`."""
         self.ahead.insert(0, "overflow")
-        found, _, failed = self._reduce("overflow", [int(here()), 0, 0], [])
+        found, _, failed, _ = self._reduce("overflow", [int(here()), 0, 0, 0], [])
         if found or failed:
             self.ahead = []
         _check(failed)
@@ -143,7 +143,7 @@ class Processes:
         """See `Spread`."""
         if not self.looks:
             return here
-        bad, overflow, _ = self._reduce("met", [int(here.nonfinite), int(here.overflow), 0], [])  # all have stepped
+        bad, overflow, *_ = self._reduce("met", [int(here.nonfinite), int(here.overflow), 0, 0], [])  # all have stepped
         return Met(bool(bad) or self.bad, bool(overflow))
 
     def abandon(self) -> None:
@@ -157,7 +157,7 @@ class Processes:
         elif phase == "agree":
             items = [(path, np.zeros(size, np.int64)) for path, size in self.sizes.items()]
         self.ahead = [phase]
-        self._reduce(phase, [0, 0, 1], items)
+        self._reduce(phase, [0, 0, 1, 0], items)
 
     def _reduce(self, phase: str, flags: Sequence[int], items: Sequence[tuple[Path, Words]]) -> list[int]:
         """Add up words over the processes of their path, in place, and flags over all; one message for each group."""

@@ -23,6 +23,11 @@ class PlanOfLanes:
     def __init__(self, engine: Engine, plans: Sequence[Plan]):
         self.engine, self.plans = engine, plans
 
+    @property
+    def narrow(self) -> bool:
+        """See `Plan`."""
+        return any(plan.narrow for plan in self.plans)
+
     def scalars(self) -> list[dict[str, float]]:
         """See `Plan`; a lane returns the scalar slots of groups that it does not hold as they are."""
         results = [plan.scalars() for plan in self.plans]

@@ -30,6 +30,7 @@ def planted(make: Callable[[], Pair], groups: int, expected: int) -> None:
         assert calls[0] <= groups * expected, f"{calls[0]} reductions"
         pair.compare()
     overflowing(pair)
+    rounding(pair)
     missing = gradients(shapes, 7, pair.dtype)
     pair.give([None, *missing[1:]])
     pair.step()
@@ -54,6 +55,29 @@ def overflowing(pair: Pair) -> None:
     assert pair.opt.counters["overflow"] == pair.twin.counters["overflow"]
     strict = pair.twin._extras["nonfinite"] != "propagate" and pair.twin._extras["clip_norm"] is None
     assert not strict or pair.twin.last_step_skipped or pair.twin._extras["nonfinite"] == "raise"
+
+
+def rounding(pair: Pair) -> None:
+    """A step that makes float16 state of one parameter overflow, of which some processes may have nothing at all."""
+    k = min(range(len(pair.whole)), key=lambda j: pair.whole[j].numel())
+    for opt, p in ((pair.opt, pair.parts[k]), (pair.twin, pair.whole[k])):
+        for key, held in list(opt.state[p].items()):
+            if held.dim():
+                opt.state[p][key] = held.half()
+    found = [torch.full_like(w, 0.5) for w in pair.whole]
+    found[k].fill_(7e4)
+    pair.give(found)
+    if not local(pair.parts[k]).numel():
+        pair.parts[k].grad = None
+    pair.step()
+    for p, w, index in zip(pair.parts, pair.whole, pair.indices, strict=True):
+        same(local(p), w.detach().flatten()[index], "parameter")
+    assert said(pair.opt) == said(pair.twin)
+    assert pair.opt.counters["overflow"] == pair.twin.counters["overflow"]
+    extras = pair.twin._extras
+    assert extras["nonfinite"] != "skip" or extras["clip_norm"] is not None or pair.twin.last_step_skipped
+    pair.opt.state.pop(pair.parts[k], None)
+    pair.twin.state.pop(pair.whole[k])
 
 
 def trained(pair: Pair, features: int) -> None:

@@ -12,6 +12,8 @@ import torch
 
 import adamas.torch
 
+F64 = torch.float64
+
 
 def made(name: str, dtype: torch.dtype = torch.float32, **settings: Any) -> tuple[Any, torch.nn.Parameter]:
     torch.manual_seed(0)
@@ -88,3 +90,87 @@ def test_a_new_state_frees_the_old_one_at_once(name: str, new: Any) -> None:
 def test_an_optimizer_without_a_state_says_so() -> None:
     opt = adamas.torch.AdamW.__new__(adamas.torch.AdamW)
     assert not hasattr(opt, "state")
+
+
+ON = [("AdamW", {}, 300.0, 3e4), ("SGD", {"momentum": 0.9}, 6e4, 6.6e4), ("Adagrad", {}, 200.0, 300.0)]
+"""Class, settings, a gradient that float16 state can take (of Adagrad and SGD after one of 1) and one that it cannot."""
+
+
+@pytest.mark.parametrize("lane", ["native", "operations"])
+@pytest.mark.parametrize(("name", "settings", "small", "large"), ON, ids=[case[0] for case in ON])
+def test_float16_state_does_not_overflow_unseen(
+    name: str, settings: dict[str, Any], small: float, large: float, lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it comes from a run of torch.optim with float16 parameters."""
+    if lane == "operations":
+        monkeypatch.setattr("adamas.torch._lanes.KERNEL_DEVICES", set())
+
+    def begun(nonfinite: str) -> tuple[Any, torch.nn.Parameter]:
+        opt, p = made(name, nonfinite=nonfinite, clip_norm=1e30, **settings)  # an extra: not torch's own step
+        p.grad = torch.ones(7)
+        opt.step()
+        for key, held in list(opt.state[p].items()):
+            if held.dim():
+                opt.state[p][key] = held.half()
+        return opt, p
+
+    def step(opt: Any, p: torch.nn.Parameter, grad: float) -> None:
+        p.grad = torch.full((7,), grad)
+        opt.step()
+
+    def finite(opt: Any, p: torch.nn.Parameter) -> bool:
+        return all(bool(torch.isfinite(t).all()) for t in opt.state[p].values())
+
+    for grad, fits in ((small, True), (large, False)):
+        opt, p = begun("propagate")
+        step(opt, p, grad)
+        assert finite(opt, p) == fits
+        assert opt.counters["overflow"] == (not fits)
+        assert opt.paths == {lane: 1}
+
+        opt, p = begun("skip")
+        step(opt, p, grad)
+        assert opt.last_step_skipped != fits
+        assert finite(opt, p)
+        assert opt.counters["overflow"] == (not fits)
+        for _ in range(2):  # the plan is kept now
+            step(opt, p, 0.5)
+        step(opt, p, large)
+        assert opt.last_step_skipped
+        assert finite(opt, p)
+
+        opt, p = begun("raise")
+        before = [t.clone() for t in (p, *opt.state[p].values())]
+        if fits:
+            step(opt, p, grad)
+            continue
+        with pytest.raises(FloatingPointError, match="a state slot would overflow"):
+            step(opt, p, grad)
+        assert all(map(torch.equal, before, (p, *opt.state[p].values())))
+
+
+def test_float32_state_of_a_float64_parameter() -> None:
+    """It is float32 that overflows, though the step is computed in float64."""
+    opt, p = made("AdamW", F64, nonfinite="skip")
+    p.grad = torch.ones(7, dtype=F64)
+    opt.step()
+    for key, held in list(opt.state[p].items()):
+        if held.dim():
+            opt.state[p][key] = held.float()
+    for grad, skipped in ((1e10, False), (1e22, True), (1e30, True), (1.0, False)):
+        p.grad = torch.full((7,), grad, dtype=F64)
+        opt.step()
+        assert opt.last_step_skipped == skipped
+        assert torch.isfinite(opt.state[p]["exp_avg_sq"]).all()
+
+
+def test_bfloat16_state_counts_what_its_rounding_makes_infinite() -> None:
+    """The largest float32 is beyond the largest bfloat16."""
+    opt, p = made("SGD", momentum=1.0)
+    p.grad = torch.zeros(7)
+    opt.step()
+    opt.state[p]["momentum_buffer"] = torch.full((7,), torch.finfo(torch.bfloat16).max).bfloat16()
+    p.grad = torch.full((7,), 9e35)  # the sum, 3.398e38, is finite in float32 and rounds to infinity
+    opt.step()
+    assert torch.isinf(opt.state[p]["momentum_buffer"]).all()
+    assert opt.counters["overflow"] == 1

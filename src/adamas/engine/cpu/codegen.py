@@ -11,7 +11,7 @@ from typing import Any
 from ...rules import Program, Resolved, Value, append, element, scalar
 from .. import survey
 from ..step import ROW_SCALARS, Shape, element_pass, prepared, scalar_inputs
-from ..storage import FORMATS, Format
+from ..storage import FORMATS, Format, narrows
 from .templates import COUNT_BITS, HEADER, LAYOUT, RESULTS, RUN, STEP, SURVEY, SURVEY_PASS
 
 
@@ -55,7 +55,7 @@ def step_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> Gen
     slots = [s.name for s in resolved.slots]
     stores = [f"store_{n}(at_{n}, i, {_text(outputs[n])})" for n in ("p", *slots)]
     text = HEADER + _accessors(formats, slots)
-    text += _loop("step", program, slots, [*_watched(program, outputs, slots), *stores], formats, COUNTED)
+    text += _loop("step", program, slots, [*_watched(program, outputs, slots, formats), *stores], formats, COUNTED)
     text += RUN.format(name="run", body="step", **LAYOUT)
     if shape.cautious:
         integer = _integer(formats[0])
@@ -71,20 +71,24 @@ def probe_module(resolved: Resolved, shape: Shape, formats: Sequence[str]) -> st
     program, outputs = step_program(resolved, shape)
     slots = [s.name for s in resolved.slots]
     text = HEADER + _accessors(formats, slots)
-    text += _loop("probe", program, slots, _watched(program, outputs, slots), formats, COUNTED)
+    text += _loop("probe", program, slots, _watched(program, outputs, slots, formats), formats, COUNTED)
     return text + RUN.format(name="run", body="probe", **LAYOUT)
 
 
 COUNTED = "return (int64(lost != 0) << 32) + int64(seen != 0)"  # see `templates.BAD`
 
 
-def _watched(program: Program, outputs: Mapping[str, Value], slots: Sequence[str]) -> list[str]:
-    """The lines of the formula, and those that note a gradient and new state that are not finite.
+def _watched(program: Program, outputs: Mapping[str, Value], slots: Sequence[str], formats: Sequence[str]) -> list[str]:
+    """The lines of the formula, and those that note a gradient and new state that are not finite, once stored.
 
     Where these lie decides, by the compiler's schedule, whether a step in cache takes some per cent more. The line of
     the gradient goes before the formula, and all state is folded into one word before that is added to what was seen.
     """
-    state = [f"residue({_text(outputs[n])})" for n in slots]
+    kept = [
+        f"rounded_{n}({_text(outputs[n])})" if narrows(name, formats[0]) else _text(outputs[n])
+        for n, name in zip(slots, formats[2:], strict=True)
+    ]
+    state = [f"residue({value})" for value in kept]
     lost = [f"lost = either(lost, {reduce(lambda a, b: f'either({a}, {b})', state)})"] if state else []
     return ["seen = either(seen, residue(g))", *_formula(program), *lost]
 
@@ -170,6 +174,8 @@ def _accessors(formats: Sequence[str], slots: Sequence[str]) -> str:
     kinds = [f"{name!r}, {k}, {compute!r}" for k, name in enumerate(formats)]
     lines = [f"load_{n} = load({kind})" for n, kind in zip(names, kinds, strict=True)]
     lines += [f"store_{n} = store({kind})" for n, kind in zip(names, kinds, strict=True) if n != "g"]
+    narrow = [(n, name) for n, name in zip(slots, formats[2:], strict=True) if narrows(name, formats[0])]
+    lines += [f"rounded_{n} = rounded({name!r}, {compute!r})" for n, name in narrow]
     return "\n".join(lines) + "\n"
 
 

@@ -48,6 +48,24 @@ def _encode_bfloat16(builder: Any, value: Any) -> Any:
     return builder.trunc(chosen, ir.IntType(16))
 
 
+def _decode(builder: Any, name: str, stored: Any) -> Any:
+    """A stored number in the compute type of its format."""
+    if name == "bfloat16":
+        return _decode_bfloat16(builder, stored)
+    if name == "float16":
+        return builder.fpext(builder.bitcast(stored, ir.HalfType()), ir.FloatType())
+    return stored
+
+
+def _encode(builder: Any, name: str, value: Any) -> Any:
+    """A number of the compute type of a format as it is stored."""
+    if name == "bfloat16":
+        return _encode_bfloat16(builder, value)
+    if name == "float16":
+        return builder.bitcast(builder.fptrunc(value, ir.HalfType()), ir.IntType(16))
+    return value
+
+
 def _convert(builder: Any, value: Any, wanted: Any) -> Any:
     """A float32 or float64 as the other, where they differ."""
     if value.type == wanted:
@@ -67,11 +85,7 @@ def load(name: str, scope: int, compute_name: str = "") -> Any:
             stored = ir.IntType(16) if "16" in name else context.get_data_type(own)
             value = builder.load(_at(builder, args[0], args[1], stored), align=1)
             _tag(builder, value, scope)
-            if name == "bfloat16":
-                value = _decode_bfloat16(builder, value)
-            if name == "float16":
-                value = builder.fpext(builder.bitcast(value, ir.HalfType()), ir.FloatType())
-            return _convert(builder, value, context.get_data_type(compute))
+            return _convert(builder, _decode(builder, name, value), context.get_data_type(compute))
 
         return compute(types.int64, types.int64), codegen
 
@@ -86,11 +100,7 @@ def store(name: str, scope: int, compute_name: str = "") -> Any:
     @intrinsic
     def store(typingctx: Any, address: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            word = _convert(builder, args[2], context.get_data_type(own))
-            if name == "bfloat16":
-                word = _encode_bfloat16(builder, word)
-            elif name == "float16":
-                word = builder.bitcast(builder.fptrunc(word, ir.HalfType()), ir.IntType(16))
+            word = _encode(builder, name, _convert(builder, args[2], context.get_data_type(own)))
             written = builder.store(word, _at(builder, args[0], args[1], word.type), align=1)
             _tag(builder, written, scope)
             return context.get_dummy_value()
@@ -98,6 +108,22 @@ def store(name: str, scope: int, compute_name: str = "") -> Any:
         return types.void(types.int64, types.int64, compute), codegen
 
     return store
+
+
+@cache
+def rounded(name: str, compute_name: str) -> Any:
+    """`rounded(value)`: what would be loaded again after a store into a storage format."""
+    own, compute = COMPUTE[name], WIDE[compute_name]
+
+    @intrinsic
+    def rounded(typingctx: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            stored = _encode(builder, name, _convert(builder, args[0], context.get_data_type(own)))
+            return _convert(builder, _decode(builder, name, stored), context.get_data_type(compute))
+
+        return compute(compute), codegen
+
+    return rounded
 
 
 @intrinsic

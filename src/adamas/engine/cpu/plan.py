@@ -36,6 +36,7 @@ class CpuPlan:
             Segment(engine, rows, groups, places, form, formats)
             for (formats, form), places in sorted(kinds.items(), key=lambda item: ORDER[item[0][0][0].name])
         ]
+        self.narrow = any("float16" in s.names[2:] for s in self.segments)
         self.staged = any(not r.dense or r.stage_g for r in rows)
         self.homes: list[list[tuple[Segment, int]]] = [[] for _ in engine.groups]
         for segment in self.segments:

@@ -18,7 +18,7 @@ import math
 from numba import cfunc, njit, int32, int64, uint32, uint64, float32, float64
 from adamas.engine.cpu.intrinsics import (
     bits, either, fetch_add, ieee_floats, load, load_acquire, magnitude, multiply_add, put, real, residue,
-    restore_floats, store, tally, where, word)
+    restore_floats, rounded, store, tally, where, word)
 
 sqrt = math.sqrt
 OPTIONS = dict(nogil=True, cache=True, error_model="numpy")
