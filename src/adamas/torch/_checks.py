@@ -67,7 +67,8 @@ def check_gradient(p: torch.Tensor, grad: torch.Tensor, label: str) -> None:
         raise RuntimeError(f"{label}: its gradient has dtype {grad.dtype}; it must be floating point or complex.")
     if grad.is_complex() and not p.is_complex():
         raise RuntimeError(f"{label} has dtype {p.dtype}, its gradient {grad.dtype}; the gradient must be real, too.")
-    _check_memory(grad, "gradient", label)
+    for part in (grad._indices(), grad._values()) if grad.layout is torch.sparse_coo else (grad,):
+        _check_memory(part, "gradient", label)
 
 
 def refused_layout(grad: torch.Tensor, label: str, name: str) -> RuntimeError:
@@ -160,7 +161,7 @@ def check_shape(held: Any, member: Member, key: str) -> torch.Tensor:
 
 def _check_memory(tensor: torch.Tensor, what: str, label: str) -> None:
     """Refuse memory that was freed: of a parameter, its "gradient", or an entry of its state."""
-    if is_native(tensor) and format_of(tensor) is not None:
+    if is_native(tensor):
         fault = memory_fault(tensor)
         if fault:
             whose = {"": label, "gradient": f"{label}: its gradient"}.get(what, f"state[{what!r}] of {label}")

@@ -174,3 +174,22 @@ def test_bfloat16_state_counts_what_its_rounding_makes_infinite() -> None:
     opt.step()
     assert torch.isinf(opt.state[p]["momentum_buffer"]).all()
     assert opt.counters["overflow"] == 1
+
+
+@pytest.mark.parametrize("coalesced", [False, True])
+@pytest.mark.parametrize("part", ["_indices", "_values"])
+@pytest.mark.parametrize("name", ["SparseAdam", "SGD", "Adagrad"])
+def test_freed_memory_of_a_sparse_gradient_is_refused(name: str, part: str, coalesced: bool) -> None:
+    p = torch.nn.Parameter(torch.ones(6, 3))
+    opt = getattr(adamas.torch, name)([p], lr=0.1)
+    for freed in (False, True):
+        grad = torch.sparse_coo_tensor(torch.tensor([[4, 1]]), torch.ones(2, 3), (6, 3), check_invariants=True)
+        p.grad = grad.coalesce() if coalesced else grad
+        before = p.detach().clone()
+        if freed:
+            getattr(p.grad, part)().untyped_storage().resize_(0)
+            with pytest.raises(RuntimeError, match=r"its gradient needs .* bytes of its storage, which holds 0"):
+                opt.step()
+        else:
+            opt.step()
+        assert torch.equal(p, before) == freed
