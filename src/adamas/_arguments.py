@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .engine.backends import BACKENDS
@@ -109,9 +109,10 @@ def signature(rule: Rule) -> inspect.Signature:
 
 def _holds_parameters(first: object) -> bool:
     """Whether a first argument is what other libraries take there."""
-    if isinstance(first, str):
-        return False
-    return isinstance(first, (Mapping, Sequence, Iterator)) or bool(getattr(first, "ndim", 0))
+    if callable(first):  # a schedule, or a model
+        return callable(getattr(first, "parameters", None))
+    dimensions = getattr(first, "ndim", None)
+    return dimensions > 0 if isinstance(dimensions, int) else isinstance(first, Iterable) and not isinstance(first, str)
 
 
 class Arguments:

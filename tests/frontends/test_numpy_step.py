@@ -600,6 +600,22 @@ def test_strided_parameters_are_said_once_and_counted(monkeypatch: pytest.Monkey
     assert x[:, [3, 5]].tolist() == [[1.0, 1.0]] * 4
 
 
+def test_a_schedule_may_also_be_a_sequence() -> None:
+    """Whatever else it is, it can be called, and is no list of parameters."""
+
+    class Table(list[float]):
+        ndim = 1
+
+        def __call__(self, step: int) -> float:
+            return self[step]
+
+    opt = adamas.SGD(Table([0.5, 0.25]))
+    p = np.zeros(1)
+    for expected in (-0.5, -0.75):
+        opt.step([p], [np.ones(1)])
+        assert p[0] == expected
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_schedules_get_step_zero_first(backend: str) -> None:
     """Each schedule is asked once per step, in order, from 0 on, and what it says is what happens."""

@@ -11,6 +11,17 @@ import adamas
 
 NAN, INF = math.nan, math.inf
 
+
+class Model:
+    """What frameworks call a module: it can be called, and has parameters."""
+
+    def __call__(self, x: object) -> object:
+        return x
+
+    def parameters(self) -> list[object]:
+        return []
+
+
 CONSTRUCTION = {
     "lr negative": Wrong(make("adam", lr=-1), ValueError, r"lr=-1\.0 must lie in \[0, inf\) \(learning rate"),
     "lr nan": Wrong(make("adam", lr=NAN), ValueError, r"lr=nan must lie in \[0, inf\)"),
@@ -66,6 +77,11 @@ CONSTRUCTION = {
     "parameters of a torch module": Wrong(
         make("sgd", iter([np.ones(3)]), 0.1), TypeError, r"SGD takes settings only, the first is lr"
     ),
+    "parameters in a set": Wrong(make("adam", {1.0, 2.0}), TypeError, r"Adam takes settings only, the first is lr"),
+    "parameters as the values of a dict": Wrong(
+        make("adam", {"w": 1.0}.values()), TypeError, r"Adam takes settings only, the first is lr"
+    ),
+    "a model": Wrong(make("adam", Model()), TypeError, r"Adam takes settings only, the first is lr"),
     "the base class": Wrong(
         lambda live: adamas.numpy.Optimizer(0.1), TypeError, r"Optimizer is the base of all members: make one with"
     ),
