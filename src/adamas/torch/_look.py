@@ -25,8 +25,9 @@ from ._records import FIRST, MAX_DIMS, MEANINGFUL, TYPE_PLACE, WORDS, layout_kno
 from ._tensors import is_native, memory_fault
 from ._watch import Ledger, Look, Watch
 
-LARGE = 2**14
-"""Bytes of a gradient from which on holding it costs less than a hundredth of its step."""
+LARGE = 2**17
+"""Bytes of a gradient from which on it is always held: it costs less than a thousandth of its step, and memory of this
+size goes back to the operating system when it is freed."""
 HELD, HELD_LEAST = 12, 13  # of the words of `NativeLook.arguments`
 gradient_of = attrgetter("grad")
 

@@ -17,7 +17,7 @@ import adamas.torch
 from adamas.engine.cpu.plan import CpuPlan
 
 Change = Callable[[Any, list[torch.nn.Parameter]], None]
-LARGE, SMALL = 5000, 8  # elements: gradients that are always held during a step, and those held where threads are
+LARGE, SMALL = 40_000, 8  # elements: gradients that are always held during a step, and those held where threads are
 NAMES = ["AdamW", "NAdam", "RMSprop", "Lion"]
 
 
