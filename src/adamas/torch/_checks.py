@@ -9,7 +9,7 @@ import torch
 from torch.optim import optimizer as host_module
 
 from ._members import Member
-from ._tensors import format_of, has_version, is_native, memory_fault
+from ._tensors import has_version, is_native, memory_fault
 
 
 def check_group(group: Any, extras: Mapping[str, Any], name: str) -> None:

@@ -90,17 +90,22 @@ class NativeLook:
 
     def hold(self) -> list[Any] | None:
         """See `Look`. Of small gradients only where other threads might drop them: it takes its time."""
-        alone = thread_count() <= len(POOL.workers)
-        chosen, least = (self.large, LARGE) if alone else (self.stepped, 0)
-        if not chosen:
+        if thread_count() > len(POOL.workers):
+            self.words[HELD_LEAST] = 0
+            return [*map(gradient_of, self.stepped)]
+        if not self.large:
             return None
-        self.words[HELD_LEAST] = least
-        return [*map(gradient_of, chosen)]
+        self.words[HELD_LEAST] = LARGE
+        return [*map(gradient_of, self.large)]
 
     def holds(self, held: list[Any] | None) -> bool:
         """See `Look`."""
-        self.words[HELD] = 0 if held is None else id(held)
-        return self.look(self.address) == 1
+        if held is None:
+            return self.look(self.address) == 1
+        self.words[HELD] = id(held)
+        found = self.look(self.address) == 1
+        self.words[HELD] = 0
+        return found
 
     def commit(self, groups: Sequence[Group]) -> None:
         """See `Look`."""
