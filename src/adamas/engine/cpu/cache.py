@@ -64,7 +64,7 @@ def _remove(folder: str, owner: int) -> None:
 @cache
 def _foundation() -> bytes:
     """What shapes every kernel besides its own text."""
-    text = Path(__file__).with_name("intrinsics.py").read_bytes()
+    text = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("accesses.py", "intrinsics.py"))
     versions = " ".join(importlib.metadata.version(name) for name in ("numba", "llvmlite"))
     return text + f"{versions} {sys.version}".encode()
 
